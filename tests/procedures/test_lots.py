@@ -129,7 +129,7 @@ def told() -> dict[str, list[Any]]:
         {k: v for k, v in row.items() if k not in ("opened_at", "closed_at")}
         for row in CaseRow.objects.order_by("key").values()
     ]
-    members = sorted(MemberRow.objects.values_list("case_id", "incident", "told_by"))
+    members = sorted(MemberRow.objects.values_list("case_id", "incident", "told_by", "confirmed"))
     letters = list(LetterRow.objects.order_by("id").values_list("kind", "to", "subject", "body", "case", "report"))
     entries = []
     for entry in Entry.objects.order_by("id"):

@@ -8,6 +8,7 @@ import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tests.procedures.test_every_clause import read_as
+from tipstaff.cases.models import MemberRow
 from tipstaff.enforcement.guards import Limits
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, joint
@@ -126,3 +127,11 @@ def test_what_was_not_upheld_was_not_put_up_again(host: Office) -> None:
 def test_a_case_that_names_no_service_suspends_none(host: Office) -> None:
     case = third(host)
     assert SUSPENSION.what(replace(case, service=None), host.desk, LATE) == ()
+
+
+def test_who_is_only_probably_the_holder_is_not_suspended(host: Office) -> None:
+    case = third(host)
+    assert [c.chosen for c in SUSPENSION.what(case, host.desk, LATE)] == [True]
+    MemberRow.objects.filter(case=case.key).update(confirmed=False)
+    with pytest.raises(NothingToPlan):
+        joint.propose(SUSPENSION, case.key, why=SHOWN, desk=host.desk, at=LATE, actor="ana")

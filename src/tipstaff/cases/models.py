@@ -103,6 +103,8 @@ class MemberRow(models.Model):
     """Who must decide on a measure against what this incident is about; null leaves it to the clock."""
     waits = models.BooleanField(default=False, db_default=False)
     """A person decides whether the holder is told of it at all."""
+    confirmed = models.BooleanField(default=False, db_default=False)
+    """The holder was sure and not only probable; false as well where an older version noted it and nobody knows."""
     home = models.CharField(max_length=16, null=True)
     """The case that it was judged into, where that is another by now: its ladder, ports and service stay the incident's
     own, whatever it is merged with."""

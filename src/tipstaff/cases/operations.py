@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from tipstaff.ledger.operations import Step, next_key, next_keys, record, record_all
-from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Disposition, Role, Verdict, ranges
+from tipstaff.words import Answer, Case, CaseOutcome, CaseState, Disposition, Fact, Role, Verdict, ranges
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, NoteRow
@@ -58,8 +58,8 @@ def join_or_open(
                 if member is not None:
                     if member.waits and not _waits(verdict):
                         # Judged again once what kept the judge from it was mended: nobody need look at it first.
-                        member.waits, member.decides = False, verdict.decides
-                        member.save(update_fields=["waits", "decides"])
+                        member.waits, member.decides, member.confirmed = False, verdict.decides, _confirmed(verdict)
+                        member.save(update_fields=["waits", "decides", "confirmed"])
                     return case_of(member.case), False
                 row = open_row(customer, group=verdict.group, service=service, lock=True)
                 opened = row is None
@@ -71,7 +71,10 @@ def join_or_open(
                     row = _new_row(next_key("C"), joining, at=at)
                     row.save(force_insert=True)
                     record_all([_opened(row.key, joining, evidence=evidence)], at=at, actor=actor)
-                MemberRow.objects.create(case=row, incident=incident, decides=verdict.decides, waits=_waits(verdict))
+                MemberRow.objects.create(
+                    case=row, incident=incident, decides=verdict.decides, waits=_waits(verdict),
+                    confirmed=_confirmed(verdict),
+                )  # fmt: skip
                 CaseRow.objects.filter(pk=row.pk).update(
                     reports=F("reports") + is_report, version=F("version") + 1, snoozed_until=None
                 )
@@ -87,6 +90,10 @@ def join_or_open(
 
 def _waits(verdict: Verdict) -> bool:
     return verdict.disposition is Disposition.PERSON
+
+
+def _confirmed(verdict: Verdict) -> bool:
+    return any(basis.fact is Fact.HOLDER_CONFIRMED for basis in verdict.basis)
 
 
 def _leave_to_stricter(row: CaseRow, joining: Iterable[tuple[str, Verdict]]) -> list[Step]:
@@ -158,10 +165,13 @@ def join_or_open_all(joinings: Sequence[Joining], *, evidence: str, at: datetime
         with transaction.atomic():
             CaseRow.objects.bulk_create(rows)
             with connection.cursor() as cursor:
-                with cursor.copy("COPY cases_memberrow (case_id, incident, decides, waits) FROM STDIN") as copy:
+                columns = "case_id, incident, decides, waits, confirmed"
+                with cursor.copy(f"COPY cases_memberrow ({columns}) FROM STDIN") as copy:
                     for joining in fresh:
-                        verdict = joining.verdict
-                        copy.write_row((case_at[joining.place], joining.incident, verdict.decides, _waits(verdict)))
+                        verdict, case_key = joining.verdict, case_at[joining.place]
+                        copy.write_row(
+                            (case_key, joining.incident, verdict.decides, _waits(verdict), _confirmed(verdict))
+                        )
                 old = [key for key in joined if key in open_.values()]
                 cursor.execute(
                     "UPDATE cases_caserow c SET reports = c.reports + w.n, version = c.version + w.n, "

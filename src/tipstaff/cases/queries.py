@@ -364,13 +364,18 @@ class Member(NamedTuple):
     """A person has yet to decide whether the holder is told of it at all."""
     home: str | None = None
     """The case that it was judged into, and whose terms are its own; None where that is the case that it is in."""
+    confirmed: bool = False
+    """Whether the holder is known to be the one, and not only probably."""
 
 
 def members_of(case: str) -> dict[str, Member]:
     """Each incident of a case, and how it stands in it, in the order in which they came."""
-    fields = ("incident", "told_by", "decides", "waits", "home")
+    fields = ("incident", "told_by", "decides", "waits", "home", "confirmed")
     rows = MemberRow.objects.filter(case_id=case).order_by("id").values_list(*fields)
-    return {i: Member(told, Role(decides) if decides else None, waits, home) for i, told, decides, waits, home in rows}
+    return {
+        i: Member(told, Role(decides) if decides else None, waits, home, confirmed)
+        for i, told, decides, waits, home, confirmed in rows
+    }
 
 
 def waiting_members(case: str) -> frozenset[str]:

@@ -263,9 +263,11 @@ def import_registry(
     whole = chain(begun, lines)
     if looks_published(first):
         sheet = read_published(whole, source_name=source_name, at=at, holder_of=_holder_of)
-        return registry.take_in(sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest)
-    preview = registry.import_csv(whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest)
-    vet_changed(preview, at=at, actor=actor)
+        preview = registry.take_in(sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest)
+    else:
+        preview = registry.import_csv(whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest)
+    if preview.applied:
+        vet_changed(preview.change, at=at, actor=actor)
     return preview
 
 
@@ -277,16 +279,12 @@ def tried_out() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def vet_changed(preview: ImportPreview, *, at: datetime, actor: str) -> list[Admission]:
-    """Vet the customers that an import has added or changed.
+def vet_changed(changes: str | None, *, at: datetime, actor: str) -> list[Admission]:
+    """Vet the customers whom these changes, of an import or an undoing, have added or changed, or given AS numbers.
 
     They are customers already: what a file does not say of their orders is no reason to look at each of them.
     """
-    if preview.kind not in ("customers", "netbox") or not preview.applied:
-        return []
-    return vet_customers(
-        queries.customers_changed_by((preview.change or "").split()), at=at, actor=actor, ordering=False
-    )
+    return vet_customers(queries.customers_changed_by((changes or "").split()), at=at, actor=actor, ordering=False)
 
 
 def _holder_of(handle: str) -> tuple[Tier, str | None] | None:

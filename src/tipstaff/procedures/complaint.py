@@ -84,7 +84,7 @@ from .letters import tell_complainant, tell_customer
 from .lots import MANY, Lots
 from .offender import who_did_it
 from .replies import letter_answered, take_reply
-from .suspension import left_to_of, terms_of, what_would_follow
+from .suspension import is_confirmed, left_to_of, terms_of, what_would_follow
 from .trust import Belief, check_sender, raise_alarm, reporter_of
 
 _UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
@@ -349,7 +349,8 @@ def _next_step(
     """What the letter says of silence: the exact measure, or, by leaving it out, that a person decides."""
     left_to = left_to_of(matter.conduct, matters=matters, members=members)
     terms = terms_of(case, members.get(matter.key))
-    follows = what_would_follow(terms, matter.conduct, left_to=left_to, desk=desk, at=at)
+    confirmed = is_confirmed(matter.conduct, matters=matters, members=members)
+    follows = what_would_follow(terms, matter.conduct, left_to=left_to, confirmed=confirmed, desk=desk, at=at)
     return {} if follows is None else {"next_degree": follows.degree, "next_selector": follows.selector}
 
 

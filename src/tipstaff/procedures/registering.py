@@ -156,8 +156,11 @@ def note_reached(email: str, *, why: str, at: datetime, actor: str) -> tuple[str
 
 
 def undo(key: str, *, why: str, at: datetime, actor: str) -> str:
-    """Bring back what stood before a change; the undoing's own key."""
-    return registry.undo(key, at=at, actor=actor, why=why)
+    """Bring back what stood before a change, and vet whom that concerns; the undoing's own key."""
+    with transaction.atomic():
+        undone = registry.undo(key, at=at, actor=actor, why=why)
+        vet_changed(undone, at=at, actor=actor)
+    return undone
 
 
 def import_netbox(
@@ -173,7 +176,8 @@ def import_netbox(
     preview = registry.take_in_all_there_is(
         replace(sheet, lines=lines), end_gone=end_gone, at=at, actor=actor, origin=Origin.NETBOX, dry_run=dry_run
     )
-    vet_changed(preview, at=at, actor=actor)
+    if preview.applied:
+        vet_changed(preview.change, at=at, actor=actor)
     return replace(preview, unchanged=preview.unchanged + len(known))
 
 

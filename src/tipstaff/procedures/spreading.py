@@ -41,11 +41,12 @@ _OVERTURNED = frozenset({CaseOutcome.NOT_UPHELD, CaseOutcome.WITHDRAWN, CaseOutc
 
 
 def the_service(case: Case, desk: Desk, at: datetime) -> tuple[Candidate, ...]:
-    """The one service that the case is about, suspended; nothing where it names none."""
+    """The one service that the case is about, suspended; nothing where it names none, and nobody who is only probable
+    is suspended."""
     if case.service is None:
         return ()
     lasts = lasts_for(case, desk=desk, urgent=False)
-    for conduct, told, _, terms in resources_of(case):
+    for conduct, told, _, terms in resources_of(case, confirmed_only=True):
         if told is not None and terms.service == case.service:
             weighed = weigh_case_on(_LADDER, terms, conduct, desk=desk, at=at, lasts=lasts)
             return tuple(candidate for candidate in weighed if candidate.chosen)

@@ -44,7 +44,7 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import withdraw_unsent
 from tipstaff.policy import Edition
-from tipstaff.policy.deciding import may_decide
+from tipstaff.policy.deciding import PROBABLE_DEGREE_MAX, may_decide
 from tipstaff.policy.footing import footing
 from tipstaff.policy.remedies import FIRST_LIFETIME, MEASURE_LASTS, URGENT_MEASURE_LASTS, Briefer
 from tipstaff.registry.queries import (
@@ -281,12 +281,14 @@ def _was_lifted(measure: Measure) -> bool:
 
 
 def what_would_follow(
-    case: Case, allegation: Conduct, *, left_to: Role | None, desk: Desk, at: datetime
+    case: Case, allegation: Conduct, *, left_to: Role | None, confirmed: bool = False, desk: Desk, at: datetime
 ) -> Candidate | None:
     """The measure that silence would lead to by the clock alone, as things stand; None where a person would decide.
 
-    `left_to` is who decides on what the allegation is about, as `left_to_of` says.
+    `left_to` is who decides on what the allegation is about, as `left_to_of` says; `confirmed` is whether its holder
+    is sure, as `is_confirmed` says.
     """
+    case = _as_sure(case, confirmed=confirmed)
     chosen = [c for c in weigh_case(case, allegation, desk=desk, at=at) if c.chosen]
     if (
         not chosen
@@ -513,30 +515,59 @@ def terms_of(case: Case, member: Member | None) -> Case:
     return home
 
 
-def resources_of(case: Case) -> list[tuple[Conduct, str | None, Role | None, Case]]:
-    """One allegation or sighting for each address, URL or name of the case, the letter that named it, if any, who must
-    decide on a measure against it, and on whose terms (`terms_of`).
+def _as_sure(terms: Case, *, confirmed: bool) -> Case:
+    """The terms of a case, as far as one holder is sure: the ladder is that of the incident that opened it, and what
+    joined may be less sure than that one was."""
+    if confirmed:
+        return terms
+    return replace(terms, ladder=tuple(rung for rung in terms.ladder if rung.degree <= PROBABLE_DEGREE_MAX))
 
-    What waits for a person's word is left out. Of several about one thing, what was told counts before what was not,
-    then what is left to the clock: a report that nobody vouches for takes nothing from one that is believed.
+
+def resources_of(case: Case, *, confirmed_only: bool = False) -> list[tuple[Conduct, str | None, Role | None, Case]]:
+    """One allegation or sighting for each address, URL or name of the case, the letter that named it, if any, who must
+    decide on a measure against it, and on whose terms (`terms_of`), as far as its holder is sure.
+
+    What waits for a person's word is left out, and with `confirmed_only` whatever has a holder who is only probable. Of
+    several about one thing, what was told counts before what was not, then what is left to the clock: a report that
+    nobody vouches for takes nothing from one that is believed.
     """
     members = members_of(case.key)
     seen: dict[str, tuple[Conduct, str | None, Role | None, Member]] = {}
+    about: dict[str, list[Member]] = {}
     for matter in matters_of_case(case.key):
         member = members.get(matter.key)
         if member is None or member.waits:
             continue
         offender = matter.conduct.offender
+        about.setdefault(offender, []).append(member)
         known = seen.get(offender)
         if known is None or _counts_before(member, known[1], known[2]):
             seen[offender] = (matter.conduct, member.told_by, member.decides, member)
-    return [(conduct, told, left_to, terms_of(case, member)) for conduct, told, left_to, member in seen.values()]
+    sure = {offender for offender, told_of in about.items() if _one_is_sure(told_of)}
+    return [
+        (conduct, told, left_to, _as_sure(terms_of(case, member), confirmed=offender in sure))
+        for offender, (conduct, told, left_to, member) in seen.items()
+        if offender in sure or not confirmed_only
+    ]
+
+
+def _one_is_sure(members: Iterable[Member]) -> bool:
+    """Whether the holder is confirmed by one of these, which are about one thing; by one that was told, where any
+    was."""
+    counting = [member for member in members if not member.waits]
+    told = [member for member in counting if member.told_by is not None]
+    return any(member.confirmed for member in told or counting)
 
 
 def _counts_before(member: Member, letter: str | None, left_to: Role | None) -> bool:
     if (member.told_by is None) is not (letter is None):
         return letter is None
     return member.decides is not left_to and stricter(member.decides, left_to) is left_to
+
+
+def is_confirmed(conduct: Conduct, *, matters: Iterable[Matter], members: Mapping[str, Member]) -> bool:
+    """Whether the holder of what `conduct` is about is sure, by the surest of what counts."""
+    return _one_is_sure(members[m.key] for m in matters if m.key in members and m.conduct.offender == conduct.offender)
 
 
 def left_to_of(conduct: Conduct, *, matters: Iterable[Matter], members: Mapping[str, Member]) -> Role | None:

@@ -747,8 +747,9 @@ def stated_representative(customer: str) -> Representative | None:
 
 
 def customers_changed_by(changes: Iterable[str]) -> list[str]:
-    """The customers whose own row or contacts these changes have written last, by key."""
+    """The customers whose own row, contacts or AS numbers these changes have written last, by key."""
     ids = [int(key.removeprefix("CH-")) for key in changes]
     own = CustomerRow.objects.filter(change__in=ids).values_list("key", flat=True)
     contacts = RepresentativeRow.objects.filter(change__in=ids).values_list("customer_id", flat=True)
-    return sorted({*own, *contacts})
+    numbered = ResourceRow.objects.filter(change__in=ids, kind=ResourceKind.ASN, customer__isnull=False)
+    return sorted({*own, *contacts, *numbered.values_list("customer_id", flat=True)})

@@ -1,12 +1,13 @@
 """A person decides who is let in, with a reason, and is asked once."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import admission, registering
-from tipstaff.registry import queries
+from tipstaff.registry import operations, queries
 from tipstaff.registry.operations import DecisionNeedsAReason, NoSuchAdmission
 from tipstaff.words import (
     AdmissionState,
@@ -150,3 +151,31 @@ def test_a_file_of_those_who_are_customers_already_asks_nobody_about_their_order
     assert waiting() == []
     alone = admission.vet_customer("new-7", **BY)
     assert ConcernKind.ORDER_INCOMPLETE in {c.kind for c in alone.concerns}
+
+
+def _number_by_file() -> str:
+    text = "resource,name,held_from,customer\nasn,AS64500,2026-01-01,acct-1\n"
+    change = admission.import_registry(text.splitlines(True), source_name="resources.csv", **BY).change
+    assert change is not None
+    return change
+
+
+def _number_by_publication() -> None:
+    handle = Resource(kind=ResourceKind.HANDLE, name="EX-BAKERY", customer="acct-1", held_from=day(0))
+    operations.hold_resource(handle, **BY)
+    text = "aut-num:        AS64500\nas-name:        EX-BAKERY\nsource:         EXAMPLE\n"
+    assert admission.import_registry(text.splitlines(True), source_name="whois.txt", **BY).applied
+
+
+def _number_by_undoing() -> None:
+    ended = registering.undo(_number_by_file(), why="A slip.", **BY)
+    operations.open_admission("acct-1", (), lists=(), **BY)
+    registering.undo(ended, why="It was none.", **BY)
+
+
+@pytest.mark.parametrize("brought", [_number_by_file, _number_by_publication, _number_by_undoing])
+def test_whatever_way_it_is_changed_a_customer_is_vetted(brought: Callable[[], object]) -> None:
+    admission.load_list(ListKind.ASN_DROP, ["AS64500 ; EXAMPLE\n"], file_name="asndrop.txt", **BY)
+    brought()
+    assert [c.kind for c in queries.list_admissions(customer="acct-1")[0].concerns] == [ConcernKind.DROP_ASN]
+    assert waiting() == ["acct-1"]

@@ -16,8 +16,13 @@ def test_many_are_answered_in_order_and_bad_ones_have_their_error(day, log_in):
     answer = log_in(Role.ANALYST).post("/api/attribute", ASKED, content_type="application/json")
     assert answer.status_code == 200
     first, second, third, fourth = answer.json()
-    assert first["grade"] in ("CONFIRMED", "NONE")
-    assert isinstance(first["proof"], list)
+    assert (first["grade"], first["customer"], first["service"]) == ("CONFIRMED", "acct-1032", "svc-1032-1")
+    allocated, held = first["proof"]
+    assert (allocated["tier"], allocated["prefix"]) == ("operator", "203.0.113.64/26")
+    assert {key: held[key] for key in ("row", "tier", "prefix", "customer", "service")} == {
+        "row": "holding", "tier": "customer", "prefix": "203.0.113.64/26", "customer": "acct-1032",
+        "service": "svc-1032-1",
+    }  # fmt: skip
     assert second == {"error": "'nonsense' is not an IPv4 or IPv6 address"}
     assert "70000" in third["error"]
     assert fourth == {"error": "the precision is between 0 seconds and a year"}

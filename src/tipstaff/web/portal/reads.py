@@ -19,7 +19,7 @@ from tipstaff.policy.sentences import spoken
 from tipstaff.procedures.judging import matters_of_case
 from tipstaff.procedures.letters import hidden_from_customer, quoted_in
 from tipstaff.procedures.reasons import reasons_for_customer
-from tipstaff.procedures.suspension import left_to_of, terms_of, what_would_follow
+from tipstaff.procedures.suspension import is_confirmed, left_to_of, terms_of, what_would_follow
 from tipstaff.registry.queries import accounts_below, get_customer
 from tipstaff.words import Answer, Candidate, Case, Conduct, Customer, Matter, Measure, MeasureState, Moment
 
@@ -244,7 +244,8 @@ def _follows(case: Case, incidents: Sequence[Matter], members: Mapping[str, Memb
         return None
     first, terms = incidents[0].conduct, terms_of(case, members.get(incidents[0].key))
     left_to = left_to_of(first, matters=incidents, members=members)
-    return what_would_follow(terms, first, left_to=left_to, desk=wiring.desk(), at=wiring.now())
+    confirmed = is_confirmed(first, matters=incidents, members=members)
+    return what_would_follow(terms, first, left_to=left_to, confirmed=confirmed, desk=wiring.desk(), at=wiring.now())
 
 
 def _event(allegation: Conduct, hide: frozenset[str]) -> Event:
