@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tests.procedures.test_every_clause import NAME, alleged, host, read_as, sealed
-from tests.procedures.test_transit import network  # noqa: F401
+from tests.procedures.test_transit import network  # noqa: F401 - a fixture
 from tests.rooms.legal.test_legal_form import REMOVAL
 from tipstaff.cases.clocks import (
     clocks_to_look_at,
@@ -346,7 +346,7 @@ def test_what_was_reported_of_child_abuse_is_preserved_for_its_year(office: Offi
         assert running_clock("child_abuse.preserve", about=report.key) is None
 
 
-def test_a_network_has_its_month_from_the_letter_and_where_it_is(office: Office, network: Case) -> None:  # noqa: F811
+def test_a_network_has_its_month_from_the_letter_and_where_it_is(office: Office, network: Case) -> None:  # noqa: F811 - the fixture
     watch(office, at=NOON)
     [clock] = running("transit.correct_first")
     assert (clock.about, clock.started_at) == (network.key, NOON)

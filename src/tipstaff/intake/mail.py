@@ -770,7 +770,7 @@ def unfold(content: bytes, *, octets: int) -> Unfolded:
             at = next_at
             whole = True
         # Between and behind members programs write zeros only (RFC 1952, 2.2, and the xz format, 2.2).
-        at = _ZEROS.match(content, at).end()  # type: ignore[union-attr]
+        at = _ZEROS.match(content, at).end()  # type: ignore[union-attr]  # it fits anything
     return Unfolded(b"".join(found)[:octets], whole, tuple(skipped), content[at:] if whole else b"", members)
 
 
