@@ -141,10 +141,13 @@ def test_a_mail_above_the_limit_is_refused_and_leaves_nothing(desk: Desk, at: da
     assert desk.one("SELECT count(*) FROM intake_reportrow") == reports
 
 
-def test_a_zip_bomb_is_not_unfolded_and_the_letter_around_it_is_read(desk: Desk, at: datetime) -> None:
-    said = outcomes_of(desk, hostile.bombs(at))
-    assert said.pop("only-a-bomb")[0] == "with_a_person"
-    assert {outcome for outcome, _ in said.values()} <= {*UNDERSTOOD, "with_a_person"}
+def test_what_would_fill_the_memory_is_not_unfolded_and_its_mail_is_sealed(desk: Desk, at: datetime) -> None:
+    for name, raw in hostile.bombs(at).items():
+        key = desk.send(raw).rpartition(" ")[2]
+        assert desk.one("SELECT outcome FROM intake_reportrow WHERE key = %s", key) == "sealed", name
+        digest = hashlib.sha256(raw).hexdigest()
+        [(content,)] = desk.ask("SELECT content FROM ledger_evidencerow WHERE digest = %s", digest)
+        assert b"Abuse report" not in bytes(content), "what nobody looked into is not kept in clear"
 
 
 def test_ten_thousand_addresses_in_one_mail_go_to_a_person_and_open_no_case(desk: Desk, at: datetime) -> None:

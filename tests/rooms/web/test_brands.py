@@ -12,6 +12,7 @@ from tipstaff import config, wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import list_cases
 from tipstaff.config import BrandConfig, MailOut
+from tipstaff.intake.queries import list_reports
 from tipstaff.notices.queries import get_letter, list_letters
 from tipstaff.procedures.desk import Desk
 from tipstaff.procedures.letters import tell_customer
@@ -168,7 +169,9 @@ def test_a_brand_that_cannot_be_meant_is_refused(tmp_path: Path, lines: str, wro
 
 
 def test_a_brands_times_are_in_its_zone_where_nobodys_own_is_known(north: Case, at: datetime) -> None:
-    page = Client().get(wiring.report_link("R-000001", at).removeprefix("https://abuse.example.net"), **HOST)
+    page = Client().get(
+        wiring.report_link(list_reports(limit=1)[0].key, at).removeprefix("https://abuse.example.net"), **HOST
+    )
     assert "JST" in page.content.decode()
 
 

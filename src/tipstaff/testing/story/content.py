@@ -102,7 +102,7 @@ Please remove the page and keep the visitors' entries for the police.
 Example Bank Fraud Desk
 """,
         expected=fixed(_site("content/phishing", "203.0.113.20", url=url, account=1028)),
-        moves=(fixes(1, "An old forum plug-in. The page is gone, the plug-in too; we kept a copy of the files."),),
+        moves=(fixes(0.6, "An old forum plug-in. The page is gone, the plug-in too; we kept a copy of the files."),),
     )
 
     url = "http://www.trattoria.example.com/menu/.well-known/pagamento/"
@@ -128,7 +128,7 @@ Example Bank Fraud Desk
             subtype="alternative",
         ),
         expected=fixed(_site("content/phishing", url=url, account=1025)),
-        moves=(fixes(3, "Abbiamo cancellato la pagina e cambiato le password."),),
+        moves=(fixes(0.7, "Abbiamo cancellato la pagina e cambiato le password."),),
     )
 
 
