@@ -261,6 +261,7 @@ class ClockEndIn(TypedDict):
     clock: str
     about: str
     why: str
+    nth: NotRequired[int | None]
 
 
 class ClockOut(TypedDict):
@@ -268,6 +269,7 @@ class ClockOut(TypedDict):
 
     clock: str
     about: str
+    nth: int
     edition: str
     started_at: str
     due_at: str

@@ -168,3 +168,5 @@ class RunningClock:
     """The first instant that is too late."""
     late_at: datetime | None = None
     """When it was found late."""
+    nth: int = 1
+    """Which of several about the same thing: the second counter-notice on a case has a clock of its own."""

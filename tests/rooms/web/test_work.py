@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
-from tipstaff.cases.clocks import look_again, running_clock, start_clocks
+from tipstaff.cases.clocks import look_again, running_clocks, start_clocks
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, members_of, notes_of
 from tipstaff.cases.rules import NEEDS_PERSON
@@ -323,6 +323,6 @@ def test_clocks_that_run_on_us_are_shown_and_only_counsel_notes_what_people_do(
     assert f"Ended for {case.key}." in counsel.post(
         reverse("console:clock_end"), ended, follow=True
     ).content.decode()  # fmt: skip
-    assert running_clock("terror.preserve", about=case.key) is None
+    assert running_clocks(about=[case.key], clocks=["terror.preserve"]) == []
     counsel.post(reverse("console:clock_told"), {**told, "how": "x" * 5000})
     assert max(len(str(e.detail["how"])) for e in trace(case.key) if e.what == "authority.told") == 500

@@ -17,6 +17,7 @@ from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.agent import ABOUT as AGENT
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
 from tipstaff.procedures.other_ways import Task, tasks, to_carry
@@ -387,22 +388,35 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
         sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
-        clocks=clocks_shown(at + CLOCKS_AHEAD, legal=legal),
+        clocks=clocks_shown(at, legal=legal),
     )
 
 
-CLOCKS_AHEAD = timedelta(hours=24)
-"""So long before their end clocks of ours come into the inbox."""
-
-
-def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:
-    """Clocks that run on us: each with the address of what it is about, and what is to be done about it. What stands
-    in the legal register is for whoever keeps it."""
-    pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
+def clocks_shown(soon_at: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:
+    """Clocks that run on us, soonest due first: each with the address of what it is about, and what is to be done about
+    it. With `soon_at`, only those that come into the inbox by then. What stands in the legal register is for whoever
+    keeps it."""
+    found = [
+        clock
+        for ahead in sorted({watched.ahead for watched in WATCHES.values()})
+        for clock in running_clocks(
+            due_before=soon_at + ahead if soon_at is not None else None,
+            clocks=[id for id, watched in WATCHES.items() if watched.ahead == ahead],
+            register=legal, limit=INBOX_SHOWN,
+        )
+    ]  # fmt: skip
+    found.sort(key=lambda clock: clock.due_at)
     return [
-        (clock, reverse(pages[clock.about[0]], args=[clock.about]), WATCHES[clock.clock].seen_to)
-        for clock in running_clocks(due_before=due_before, clocks=WATCHES.keys(), register=legal, limit=INBOX_SHOWN)
+        (clock, _page_about(clock.about, legal=legal), WATCHES[clock.clock].seen_to) for clock in found[:INBOX_SHOWN]
     ]
+
+
+def _page_about(about: str, *, legal: bool) -> str:
+    """Where what a clock is about is shown."""
+    if about == AGENT:
+        return reverse("console:harbour" if legal else "console:clocks")
+    pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
+    return reverse(pages[about[0]], args=[about])
 
 
 def late_clocks(*, legal: bool) -> int:
