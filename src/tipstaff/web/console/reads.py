@@ -16,10 +16,12 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
+from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
 from tipstaff.procedures.agent import ABOUT as AGENT
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
+from tipstaff.procedures.judging import FailedCondition, failed_of
 from tipstaff.procedures.other_ways import Task, tasks, to_carry
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
@@ -350,7 +352,9 @@ class Inbox:
     """Each with the role that sees to it."""
     sightings_total: int
     clocks: list[tuple[RunningClock, str, str]]
-    """Clocks of ours that end within a day, or have: each with its page, and what is to be done."""
+    """Clocks of ours that end soon, or have: each with its page, and what is to be done."""
+    failed: list[tuple[FailedCondition, str]]
+    """Conditions of the edition in force that could not be worked out in the last week."""
 
     @property
     def more_cases(self) -> bool:
@@ -365,7 +369,7 @@ class Inbox:
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-            or self.sightings or self.clocks or self.to_carry
+            or self.sightings or self.clocks or self.to_carry or self.failed
         )  # fmt: skip
 
 
@@ -389,7 +393,24 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
         sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
         clocks=clocks_shown(at, legal=legal),
+        failed=failed_conditions(edition_to_go_by(wiring.editions(), at=at), since=at - FAILED_SHOWN),
     )
+
+
+FAILED_SHOWN = timedelta(days=7)
+"""So long a condition that failed stays in the inbox."""
+
+
+def failed_conditions(edition: Edition, *, since: datetime | None = None) -> list[tuple[FailedCondition, str]]:
+    """The conditions of an edition that could not be worked out, each with the page of what showed it last."""
+    return [
+        (
+            each,
+            reverse("console:report", args=[each.last_on]) if each.last_on.startswith("R-")
+            else f"{reverse('console:sightings')}?{urlencode({'find': each.last_on})}",
+        )
+        for each in failed_of(edition, since=since)
+    ]  # fmt: skip
 
 
 def clocks_shown(soon_at: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:

@@ -632,6 +632,7 @@ def policy(request: StaffRequest) -> HttpResponse:
         in_force=in_force,
         counts=shown.id == in_force.id and shown.effective_at <= wiring.now(),
         editions=editions,
+        failed=reads.failed_conditions(shown) if Ability.SEE_DESK in abilities_of(request.user) else [],
     )
 
 
