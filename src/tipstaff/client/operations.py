@@ -1137,6 +1137,7 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
+    keep_back: NotRequired[bool]
     as_read: NotRequired[str]
 
 

@@ -50,6 +50,7 @@ from tipstaff.procedures.refusals import (
     NothingWasSaid,
     NotInOrder,
     NotInThisCase,
+    NotKeptBack,
     NotMerged,
     NotStanding,
     NotStillStopped,
@@ -106,7 +107,7 @@ REFUSED = (
     NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
-    ReadAnew,
+    ReadAnew, NotKeptBack,
     other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree,
     NotThatFar, NoSuchFilter,
 )  # fmt: skip
