@@ -15,6 +15,7 @@ from tests.procedures.test_measures_in_random_worlds import Step, World, few, ha
 from tipstaff.cases.models import MemberRow
 from tipstaff.cases.queries import members_of
 from tipstaff.enforcement.planner import Ability
+from tipstaff.enforcement.queries import list_measures
 from tipstaff.policy.deciding import PROBABLE_DEGREE_MAX
 from tipstaff.procedures import parting
 from tipstaff.procedures.judging import matters_of_case
@@ -106,9 +107,16 @@ class Mixed(World):
     """A desk that can wall in and nothing else, and reports of which some name their holder surely and some do not."""
 
     def __init__(self, *, blunt: bool = False) -> None:
-        super().__init__(blunt=blunt)
-        self.office = walled_in()
+        self.office, self.at = walled_in(), NOON
+        self.checked: set[str] = set()
+        self.seen: Counter[str] = Counter()
         self.sure: set[str] = set()
+
+    def check(self) -> None:
+        for measure in list_measures(limit=1000):
+            if measure.key not in self.checked:
+                self.checked.add(measure.key)
+                self.check_new(measure, self.office.fresh(measure.case))
 
     def report_of(self, place: str, exact: bool, who: int) -> None:
         """`exact`: of the very second in which LIKELY became theirs, so that it may have been somebody else's."""
@@ -185,7 +193,9 @@ def test_these_worlds_reach_beyond_a_block_and_stop_before_it(db: None) -> None:
     assert mixed([sure_one, *silence])["sure"] == 1
     assert mixed([likely_one, *silence, ("decide", 0, True, 0)])["sure"] == 0
     assert mixed([sure_one, likely_one, *silence])["sure"] == 1, "the one, not the other"
-    assert mixed([likely_one, ("report_of", LIKELY, False, 2), *silence])["sure"] == 1, "about the same, and sure"
+    sure_of_it = ("report_of", LIKELY, False, 2)
+    assert mixed([sure_of_it, likely_one, *silence])["sure"] == 1, "about the same, and sure"
+    assert mixed([likely_one, sure_of_it, *silence])["sure"] == 0, "a case goes no further than what opened it"
     urgent: list[Step] = [("propose", 0, 0), ("second", 0, 1, False)]
     assert mixed([sure_one, *urgent])["urgent"] == 1
     assert mixed([likely_one, *urgent])["urgent"] == 0
