@@ -92,7 +92,7 @@ def measured(allegations: int, processes: int) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "cpu_seconds": {
             "reading_and_weighing": round(own, 2),
-            "judging": round(used - own, 2),
+            "judging": round(max(used - own, 0.0), 2),
             "database": round(database, 2),
         },
         "first_process_seconds": {

@@ -161,7 +161,7 @@ class RunningClock:
     clock: str
     """Its name in the edition: `complaint.forward`."""
     about: str
-    """The case, the report or the matter that it runs for."""
+    """The case, the report or the matter that it runs for; `agent` for the copyright agent's entry."""
     edition: str
     started_at: datetime
     due_at: datetime

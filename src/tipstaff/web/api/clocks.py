@@ -32,7 +32,7 @@ class ClockOut(Schema):
 
     clock: str
     about: str
-    """The case or the report that it runs for."""
+    """The case or the report that it runs for; `agent` for the copyright agent's entry in the directory."""
     nth: int
     """Which of several about the same thing."""
     edition: str
