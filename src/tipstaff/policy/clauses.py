@@ -365,11 +365,20 @@ class Edition:
 
     def clause_for_finding(self, kind: str, *, facts: StatedFacts) -> Clause | None:
         """The clause that a finding of our own leads to; None where its facts do not amount to anything."""
+        return self.look_up_finding(kind, facts=facts)[0]
+
+    def look_up_finding(self, kind: str, *, facts: StatedFacts) -> tuple["Clause | None", bool]:
+        """The same, and whether a condition on the way there could not be worked out."""
+        failed = False
         for clause in self._by_finding.get(kind, ()):
-            conditions = (clause.when, clause.found_when)
-            if all(condition is None or condition.holds(facts=facts) for condition in conditions):
-                return clause
-        return None
+            for condition in (clause.when, clause.found_when):
+                answer = True if condition is None else condition.ask(facts=facts)
+                if not answer:
+                    failed = failed or answer is None
+                    break
+            else:
+                return clause, failed
+        return None, failed
 
     def failing(self, conduct: Conduct) -> tuple["Failing", ...]:
         """The conditions that could not be worked out on the way to the clause that `clause_of` gives: none held."""
@@ -385,7 +394,7 @@ class Edition:
             conditions = {"when": clause.when, "found_when": clause.found_when if measured else None}
             asked = {key: condition for key, condition in conditions.items() if condition is not None}
             # As they are asked: one that does not hold ends it for its clause.
-            key = next((key for key, condition in asked.items() if not condition.holds(**stated)), None)
+            key = next((key for key, condition in asked.items() if condition.ask(**stated) is not True), None)
             if key is None:
                 break
             if why := asked[key].failure(**stated):

@@ -37,7 +37,15 @@ class Condition:
 
     def holds(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> bool:
         """Whether it is true of what is stated; an expression that cannot be worked out is not."""
-        return self.why_not(report=report, facts=facts) is None
+        return self.ask(report=report, facts=facts) is True
+
+    def ask(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> bool | None:
+        """Whether it is true of what is stated; what asks for something unstated is not. None where it cannot be worked
+        out."""
+        value = self._work_out(report, facts)
+        if isinstance(value, bool):
+            return value
+        return False if isinstance(value, KeyError) else None
 
     def why_not(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> str | None:
         """None where it holds; else why not, for somebody who writes an edition."""

@@ -87,10 +87,16 @@ def judge(
     if ahead:
         return _without_case(edition, Reason.TIME_AHEAD, ask=True, measured=measured)
 
-    clause = edition.clause_of(conduct) if cited is None else edition.clause_named(cited)
+    failed = False
+    if cited is not None:
+        clause = edition.clause_named(cited)
+    elif isinstance(conduct, Sighting):
+        clause, failed = edition.look_up_finding(conduct.kind, facts=conduct.facts)
+    else:
+        clause = edition.clause_for(conduct)
     if clause is None and isinstance(conduct, Sighting) and cited is None and edition.takes(conduct.kind):
         # What could not be worked out is no answer of the policy's: a person looks, and nothing is dropped.
-        reason = Reason.CONDITION_FAILED if edition.failing(conduct) else Reason.BELOW_THRESHOLD
+        reason = Reason.CONDITION_FAILED if failed else Reason.BELOW_THRESHOLD
         return _without_case(edition, reason, measured=True)
     if clause is None or not clause.judged:
         identity = clause is not None and clause.id in edition.of_identity
