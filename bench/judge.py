@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.judge import judge
-from tipstaff.words import XARF_TYPES, Allegation, Attribution, AttributionReason, Grade, History, Moment
+from tipstaff.words import XARF_TYPES, Allegation, Attribution, AttributionReason, Grade, History, Moment, Sighting
 
 RECEIVED_AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ATTRIBUTIONS = [
@@ -20,6 +20,15 @@ ATTRIBUTIONS = [
     Attribution(grade=Grade.NONE, reason=AttributionReason.NOT_OUR_SPACE),
 ]
 AGES = [timedelta(minutes=5), timedelta(hours=20), timedelta(days=3), timedelta(days=400)]
+SCANS = [
+    Sighting(
+        sensor="flows", id=str(targets), kind="flows.scan", source=IPv4Address("192.0.2.10"),
+        moment=Moment(RECEIVED_AT - timedelta(hours=1)),
+        facts={"targets": targets, "minutes": 30, "announced": False},
+    )
+    for targets in (300, 40, "many")
+]  # fmt: skip
+"""A threshold is reached, or not, or cannot be told: the condition is asked each time."""
 PORTS = [None, 22, 443, 8443, 50000]
 
 
@@ -52,6 +61,10 @@ def main() -> None:
     for allegation, attribution, history in questions:
         judge(allegation, attribution=attribution, history=history, edition=edition, received_at=RECEIVED_AT)
     seconds = time.process_time() - began
+    began = time.process_time()
+    for sighting in itertools.islice(itertools.cycle(SCANS), wanted // 10):
+        judge(sighting, attribution=ATTRIBUTIONS[0], history=History(), edition=edition, received_at=RECEIVED_AT)
+    seconds_of_scans = time.process_time() - began
     print(
         json.dumps(
             {
@@ -59,6 +72,7 @@ def main() -> None:
                 "verdicts": wanted,
                 "cpu_seconds": round(seconds, 3),
                 "verdicts_per_cpu_second": round(wanted / seconds),
+                "sightings_that_ask_a_condition_per_cpu_second": round(wanted // 10 / seconds_of_scans),
                 "different_questions": len(world),
                 "dispositions_of_one_round": dispositions,
                 "edition": edition.id,

@@ -71,7 +71,8 @@ def measured(allegations: int, processes: int) -> dict[str, object]:
     )
     load = os.getloadavg()[0]
     backend = backend_pid()
-    cpu_before, database_before, began = cpu(), cpu_of(backend), time.perf_counter()
+    cpu_before, own_before, database_before = cpu(), time.process_time(), cpu_of(backend)
+    queued_before, began = seconds_queued(), time.perf_counter()
     collateral, tally = Collateral(desk=desk, at=AT), Tally()
     for _, part in replayed_parts(
         other, since=AT - timedelta(days=1), until=AT + timedelta(days=1), desk=desk, processes=processes,
@@ -79,6 +80,7 @@ def measured(allegations: int, processes: int) -> dict[str, object]:
     ):  # fmt: skip
         tally.add(part)
     seconds, used, database = time.perf_counter() - began, cpu() - cpu_before, cpu_of(backend) - database_before
+    own, queued = time.process_time() - own_before, seconds_queued() - queued_before
     assert tally.judged == filled, (tally.judged, filled)
     assert tally.not_reproduced == 0, "every verdict comes out again"
     assert tally.weighed == tally.different, "and every measure is weighed"
@@ -88,7 +90,16 @@ def measured(allegations: int, processes: int) -> dict[str, object]:
         "different": tally.different,
         "processes": processes,
         "seconds": round(seconds, 2),
-        "cpu_seconds": {"judging_and_reading": round(used, 2), "database": round(database, 2)},
+        "cpu_seconds": {
+            "reading_and_weighing": round(own, 2),
+            "judging": round(max(used - own, 0.0), 2),
+            "database": round(database, 2),
+        },
+        "first_process_seconds": {
+            "running": round(own, 2),
+            "waiting_for_a_core_that_others_have": round(queued, 2),
+            "waiting_for_judges_and_database": round(seconds - own - queued, 2),
+        },
         "allegations_a_minute_of_two_cores_by_cpu": round(filled / (used + database) * 2 * 60),
         "allegations_a_minute": round(filled / seconds * 60),
         "memory_mib_max": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -102,6 +113,12 @@ def measured(allegations: int, processes: int) -> dict[str, object]:
 def cpu() -> float:
     """Processor seconds of this process and of those that it has waited for."""
     return sum(part for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) for part in resource.getrusage(who)[:2])
+
+
+def seconds_queued() -> float:
+    """How long this process could have run and had no core: other programs, or its own judges, had them."""
+    with open("/proc/self/schedstat") as stat:
+        return int(stat.read().split()[1]) / 1e9
 
 
 def backend_pid() -> int:

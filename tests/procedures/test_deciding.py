@@ -11,7 +11,7 @@ from tipstaff.cases.queries import decisions_of
 from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, URGENT_MEASURE_LASTS
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, FIRST_LIFETIME, URGENT_MEASURE_LASTS
 from tipstaff.policy.strikes import Escalation, Repeats
 from tipstaff.procedures import casework
 from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed
@@ -105,7 +105,7 @@ def test_a_go_ahead_counts_only_from_the_role_that_the_clause_names(
         )
     [measure] = office.measures(case)
     assert measure.notice is not None
-    assert measure.until == NOON + 2 * DAY + timedelta(days=7)
+    assert measure.until == NOON + 2 * DAY + office.desk.editions[-1].length_of(FIRST_LIFETIME, default=DAY)
 
 
 def test_closing_confirming_and_reviewing_are_the_same_roles(office: Office) -> None:

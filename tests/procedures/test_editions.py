@@ -272,6 +272,36 @@ def test_an_announcement_lasts_until_the_last_of_the_customers_told_has_had_thei
     office.admit("acct-9", timezone="Pacific/Honolulu")
     posted = editions.post("2026-07", desk=desk, at=NOON + HOUR, actor="counsel")
     assert posted.effective_at == counts_from, "as the letters said, whoever came or left since"
+    [newcomer] = [letter for letter in list_letters(limit=10) if letter.to not in told]
+    assert newcomer.to == ADDRESS_OF_REPRESENTATIVE.format("acct-9"), "who came before it was posted is told as well"
+    assert ("3 June 2026" if "America/Los_Angeles" not in zones else "4 June 2026") in newcomer.body
+
+
+def test_whoever_comes_between_announcement_and_its_day_is_told_once_and_learns_that_it_does_not_come(
+    office: Office, desk: Desk
+) -> None:
+    office.admit("acct-1", ADDRESS)
+    ready(desk, *LONGER)
+    assert editions.tell_newcomers(desk=desk, at=NOON) == 0, "nothing is announced yet"
+    editions.announce("2026-07", desk=desk, at=NOON, actor="counsel")
+    assert editions.tell_newcomers(desk=desk, at=NOON + HOUR) == 0
+    office.admit("acct-2")
+    office.admit("acct-3", representative=False)
+    office.admit("acct-4", standing=Standing.TERMINATED)
+    office.asked.clear()
+    assert editions.tell_newcomers(desk=desk, at=NOON + DAY) == 1
+    assert ("letters", "all") in office.asked
+    assert editions.tell_newcomers(desk=desk, at=NOON + DAY) == 0
+    first, later = sorted(list_letters(limit=10), key=lambda letter: letter.key)
+    assert later.to == ADDRESS_OF_REPRESENTATIVE.format("acct-2")
+    assert later.subject == first.subject
+    [entry] = [e for e in entries_about("edition 2026-07") if e.what == "edition.announced_later"]
+    assert entry.detail["letters"] == 1
+    office.post(at=NOON + DAY)
+    editions.withdraw("2026-07", why="Not now.", desk=desk, at=NOON + 2 * DAY, actor="counsel")
+    assert len([one for one in list_letters(limit=10) if one.kind is LetterKind.POLICY_KEPT]) == 2
+    office.admit("acct-5")
+    assert editions.tell_newcomers(desk=desk, at=NOON + 2 * DAY) == 0, "it does not come"
 
 
 def test_nobody_is_told_any_more_of_an_edition_that_was_given_up(office: Office, desk: Desk) -> None:

@@ -152,6 +152,33 @@ def test_a_person_names_a_clause_and_the_report_goes_its_way(office: Office, cla
     assert judged.detail["clause"] == clause.id
 
 
+@pytest.mark.parametrize("clause", ["conduct.harassment", "conduct.facilitation"])
+def test_a_notice_that_would_endanger_somebody_is_kept_back_on_a_ground_that_ends(office: Office, clause: str) -> None:
+    office.admit("acct-1", ADDRESS)
+    host(NAME)
+    named = EDITION.clause(clause)
+    report = read_as(office, alleged(named, "messaging/spam"), of_person=True, words="Where she lives now.")
+    told = {"allegations": (alleged(named, "unknown/unknown", cited=clause),), "desk": office.desk, "actor": "anna"}
+    if named.withheld_until is None:
+        with pytest.raises(complaint.NotKeptBack):
+            complaint.correct_reading(report.key, keep_back=True, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
+        assert office.report(report.key).outcome is ReportOutcome.WITH_A_PERSON
+        return
+    complaint.correct_reading(report.key, keep_back=True, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
+    office.post(at=NOON + HOUR)
+    assert (office.cases(), office.letters_to("acct-1@customer.example.com")) == ([], [])
+    [matter] = list_matters()
+    assert (matter.report, matter.clause, matter.customer) == (report.key, clause, "acct-1")
+    office.roles = {"carla": frozenset({Role.COUNSEL})}
+    silent = {"ground": "She fears for her life.", "desk": office.desk, "at": NOON, "actor": "carla"}
+    with pytest.raises(NotAnswerable, match=f"within {named.withheld_until.days} days"):
+        disclosure.keep_silent(matter.key, until=NOON + named.withheld_until + HOUR, **silent)  # type: ignore[arg-type]  # as keywords
+    kept = disclosure.keep_silent(matter.key, until=NOON + named.withheld_until, **silent)  # type: ignore[arg-type]  # as keywords
+    assert kept.review_at == NOON + named.withheld_until, "it is looked at again by then"
+    [entry] = [each for each in entries_about(matter.key) if each.at == NOON and each.actor == "carla"]
+    assert "She fears" not in str(entry.detail), "colleagues read the record"
+
+
 SEALED = [c for c in EDITION.clauses if AutoStep.SEAL in c.automatic and not c.applies_to]
 
 

@@ -10,6 +10,7 @@ from tests.procedures.test_deciding import fixed_case
 from tipstaff.enforcement.operations import expire
 from tipstaff.policy.clocks import Clock, ClockKind, ClockUnit
 from tipstaff.policy.remedies import FIRST_LIFETIME
+from tipstaff.procedures.desk import Desk
 from tipstaff.words import Answer, Candidate, Case, Measure
 
 ADDRESS = "198.51.100.7"
@@ -20,9 +21,17 @@ FIRST = Clock(id=FIRST_LIFETIME, kind=ClockKind.OPERATOR, clause="", unit=ClockU
 def office(db: None) -> Office:
     made = Office()
     made.admit("acct-9", ADDRESS)
-    editions = [dataclasses.replace(e, clocks=(*e.clocks, FIRST)) for e in made.desk.editions]
-    made.desk = dataclasses.replace(made.desk, editions=tuple(editions))
+    made.desk = with_first(made, FIRST)
     return made
+
+
+def with_first(office: Office, *first: Clock) -> Desk:
+    """The desk with this clock for a first measure in place of the edition's own, or with none."""
+    editions = [
+        dataclasses.replace(e, clocks=(*(c for c in e.clocks if c.id != FIRST_LIFETIME), *first))
+        for e in office.desk.editions
+    ]
+    return dataclasses.replace(office.desk, editions=tuple(editions))
 
 
 def test_a_first_measure_lasts_as_long_as_the_edition_says_and_the_longer_one_says_why_not(office: Office) -> None:
@@ -94,7 +103,6 @@ def test_nor_does_a_measure_that_was_lifted_before_its_end(office: Office) -> No
 
 
 def test_an_edition_without_such_a_clock_weighs_one_time(office: Office) -> None:
-    plain = [dataclasses.replace(e, clocks=tuple(c for c in e.clocks if c is not FIRST)) for e in office.desk.editions]
-    office.desk = dataclasses.replace(office.desk, editions=tuple(plain))
+    office.desk = with_first(office)
     [measure] = office.measures(office.measured(ADDRESS, at=NOON + HOUR))
     assert {c.lasts_hours for c in measure.candidates} == {7 * 24}

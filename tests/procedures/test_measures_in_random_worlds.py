@@ -217,17 +217,17 @@ steps = st.one_of(
 
 
 @contextmanager
-def world(*, blunt: bool) -> Iterator[World]:
+def world(make: Callable[..., World], *, blunt: bool) -> Iterator[World]:
     """A world that is gone afterwards: what it wrote is rolled back."""
     outer = transaction.atomic()
     outer._from_testcase = True  # type: ignore[attr-defined]  # as Django marks its own: what is durable may lie inside
     with outer:
-        yield World(blunt=blunt)
+        yield make(blunt=blunt)
         transaction.set_rollback(True)
 
 
-def happens(in_order: Sequence[Step], *, blunt: bool = False) -> Counter[str]:
-    with world(blunt=blunt) as it:
+def happens(in_order: Sequence[Step], *, blunt: bool = False, make: Callable[..., World] = World) -> Counter[str]:
+    with world(make, blunt=blunt) as it:
         for verb, *arguments in in_order:
             getattr(it, str(verb))(*arguments)
             it.check()

@@ -14,8 +14,8 @@ from tipstaff.cases.clocks import (
     clocks_to_look_at,
     count_late_clocks,
     look_again,
+    note_read_to,
     read_to,
-    running_clock,
     running_clocks,
     start_clocks,
 )
@@ -29,6 +29,7 @@ from tipstaff.policy import deadline, shipped_editions
 from tipstaff.policy.clauses import ClockUnit
 from tipstaff.policy.kinds import WATCHED_CLOCKS
 from tipstaff.procedures import our_clocks
+from tipstaff.procedures.agent import designate
 from tipstaff.procedures.harbour import take_counter_notice
 from tipstaff.procedures.our_clocks import WATCHES, end_by_hand, tell_authority
 from tipstaff.procedures.refusals import NoSuchClock, NothingToTell, NotYourDecision
@@ -267,6 +268,64 @@ def test_what_a_counter_notice_asks_back_is_watched_until_it_is_back(office: Off
     assert running("copyright.restore") == []
 
 
+def test_each_counter_notice_on_a_case_has_its_own_window_and_is_ended_by_itself(office: Office) -> None:
+    office.roles["carla"] = frozenset({Role.COUNSEL})
+    office.admit("acct-1", HERS)
+    case = office.warned(HERS, at=NOON)
+    CaseRow.objects.filter(key=case.key).update(clause="copyright.hosted")
+    blocked(office.fresh(case.key), page="film", at=NOON + HOUR)
+    windows = [
+        take_counter_notice(case.key, b"", received_at=at, desk=office.desk, at=at, actor="carla")[1]
+        for at in (NOON + DAY, NOON + 7 * DAY)
+    ]
+    watch(office, at=NOON + 7 * DAY)
+    assert [(c.nth, c.about, c.due_at) for c in running("copyright.restore")] == [
+        (n, case.key, window.by) for n, window in enumerate(windows, 1)
+    ]
+    watch(office, at=windows[0].by)
+    assert [c.late_at is not None for c in running("copyright.restore")] == [True, False]
+    end = {"about": case.key, "why": "The claimant sued on the first.", "desk": office.desk, "actor": "carla"}
+    with pytest.raises(NothingToTell, match="1 or 2"):
+        end_by_hand("copyright.restore", at=windows[0].by, **end)  # type: ignore[arg-type]  # as keywords
+    with pytest.raises(NoSuchClock):
+        end_by_hand("copyright.restore", nth=3, at=windows[0].by, **end)  # type: ignore[arg-type]  # as keywords
+    end_by_hand("copyright.restore", nth=1, at=windows[0].by, **end)  # type: ignore[arg-type]  # as keywords
+    watch(office, at=windows[1].by)
+    assert [(c.nth, c.late_at) for c in running("copyright.restore")] == [(2, windows[1].by)]
+    assert [e.detail.get("nth") for e in entries_about(case.key) if e.what == "clock.started"] == [None, 2]
+
+
+def test_the_agents_entry_comes_into_the_inbox_before_it_lapses_and_is_late_until_renewed(office: Office) -> None:
+    """Also one that an older version noted, whose line of the record was read before anybody watched it."""
+    from tipstaff.web.console import reads
+
+    watch(office, at=NOON)
+    assert running("copyright.agent_renewal") == [], "no agent, no clock"
+    office.roles["carla"] = frozenset({Role.COUNSEL})
+    stated = {"name": "Notices Desk", "address": "1 Example Street", "phone": "+1 555 0100", "email": "a@example.net"}
+    designate(stated, entered_at=NOON, desk=office.desk, at=NOON, actor="carla")
+    seal_entries()
+    note_read_to(entries_about("agent")[-1].seq or 0)
+    watch(office, at=NOON + HOUR)
+    [clock] = running("copyright.agent_renewal")
+    assert clock.due_at == datetime(2029, 5, 5, tzinfo=UTC)
+
+    def in_inbox(at: datetime) -> list[str]:
+        return [f"{c.clock} {page}" for c, page, _ in reads.clocks_shown(at, legal=True)]
+
+    assert in_inbox(clock.due_at - 61 * DAY) == []
+    assert in_inbox(clock.due_at - 59 * DAY) == ["copyright.agent_renewal /console/legal/harbour"]
+    watch(office, at=clock.due_at - HOUR)
+    assert count_late_clocks() == 0
+    watch(office, at=clock.due_at)
+    assert reads.late_clocks(legal=False) == 1
+    renewed = clock.due_at + DAY
+    designate(stated, entered_at=renewed, desk=office.desk, at=renewed, actor="carla")
+    watch(office, at=renewed + DAY)
+    assert [(c.nth, c.started_at, c.late_at) for c in running("copyright.agent_renewal")] == [(2, renewed, None)]
+    assert said_of("agent") == ["clock.started", "clock.late", "clock.started", "clock.ended"]
+
+
 def test_a_second_order_on_the_case_has_its_hour_and_its_months_whatever_was_done_about_the_first(
     office: Office,
 ) -> None:
@@ -343,7 +402,7 @@ def test_what_was_reported_of_child_abuse_is_preserved_for_its_year(office: Offi
     assert clock.due_at == datetime(2027, 5, 5, 0, 0, tzinfo=UTC)
     with hiding(lambda: frozenset({report.key})):
         assert running("child_abuse.preserve") == [], "whoever may not see the report sees no clock of it"
-        assert running_clock("child_abuse.preserve", about=report.key) is None
+        assert running_clocks(about=[report.key], clocks=["child_abuse.preserve"]) == []
 
 
 def test_a_network_has_its_month_from_the_letter_and_where_it_is(office: Office, network: Case) -> None:  # noqa: F811 - the fixture

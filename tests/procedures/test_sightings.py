@@ -16,6 +16,7 @@ from tipstaff.notices.queries import letters_of_case
 from tipstaff.policy.clauses import Opens
 from tipstaff.policy.shadow import Shadow
 from tipstaff.procedures import casework, posting
+from tipstaff.procedures.judging import failed_of
 from tipstaff.procedures.reasons import reasons_for_court
 from tipstaff.procedures.refusals import NoSuchSighting, NotLeftToAPerson, NotYourDecision
 from tipstaff.procedures.replaying import replay_past
@@ -127,6 +128,32 @@ def test_what_does_not_amount_to_anything_stays_on_record_and_nobody_is_told(off
     assert {each.reason for each in (few, announced, unstated)} == {Reason.BELOW_THRESHOLD}
     assert (office.cases(), office.post(at=NOON)) == ([], [])
     assert count_by_disposition() == {Disposition.NOTHING: 3}
+    assert failed_of(office.desk.editions[-1]) == [], "what nobody stated is no mistake of the edition's"
+
+
+def test_a_condition_that_cannot_be_worked_out_is_on_record_counted_and_shown_and_a_person_looks(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tipstaff.web.console import reads
+
+    office.admit("acct-1", ADDRESS)
+    seen = [measured(office, scan(n, facts={**SCAN, "targets": "plenty"}), at=NOON + n * HOUR)[0] for n in (1, 2)]
+    assert {(each.disposition, each.reason) for each in seen} == {(Disposition.PERSON, Reason.CONDITION_FAILED)}
+    assert left_to_people(limit=9) == seen
+    assert (office.cases(), office.post(at=NOON)) == ([], [])
+    [entry] = [each for each in entries_about(seen[1].key) if each.what == "condition.failed"]
+    assert entry.about == (seen[1].key, "condition:2026-01:network.scanning")
+    assert dict(entry.detail) == {
+        "edition": "2026-01", "clause": "network.scanning", "condition": "found_when",
+        "why": "it compares what is not of one kind",
+    }  # fmt: skip
+    monkeypatch.setattr("tipstaff.wiring.editions", lambda: office.desk.editions)
+    monkeypatch.setattr("tipstaff.wiring.desk", lambda: office.desk)
+    [(failed, page)] = reads.inbox(NOON + DAY).failed
+    assert (failed.clause, failed.times, failed.last_on) == ("network.scanning", 2, seen[1].key)
+    assert page.endswith(seen[1].key)
+    assert reads.inbox(NOON + 9 * DAY).failed == [], "after a week the page of the policy says it still"
+    assert [each.clause for each, _ in reads.failed_conditions(office.desk.editions[-1])] == ["network.scanning"]
 
 
 def test_nothing_follows_where_several_may_have_held_the_address(office: Office) -> None:

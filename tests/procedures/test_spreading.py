@@ -10,6 +10,7 @@ from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tests.procedures.test_every_clause import read_as
 from tipstaff.cases.models import MemberRow
 from tipstaff.enforcement.guards import Limits
+from tipstaff.enforcement.operations import expire
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, joint
 from tipstaff.procedures.joint import may_be_proposed
@@ -94,12 +95,35 @@ def test_after_two_takedowns_two_people_of_whom_one_is_a_lead_suspend_the_servic
     suspended = next(m for m in host.measures(case) if m.key == key)
     assert (suspended.degree, suspended.selector.service) == (Degree.SUSPEND, "svc-1")
     assert suspended.notice is not None
+    assert [(c.chosen, c.why) for c in suspended.candidates] == [
+        (True, "The narrowest measure that stops it and can be shown to be in force; 72 hours is the shortest time "
+         "that suffices."),
+        (False, "Longer than needed: 72 hours suffice."),
+    ]  # fmt: skip
+    assert suspended.until == LATE + 72 * HOUR
     [decided] = [e for e in entries_about(key) if e.what == "case.decided"]
     assert (decided.actor, decided.detail["proposed_by"]) == ("lena", "ana")
     assert (decided.detail["why"], decided.detail["under"]) == (SHOWN, "way.suspend_disseminator")
     host.enforce(at=LATE)
     gone(host, host.fresh(case.key), at=LATE + DAY)
     assert {m.state for m in host.measures(case)} == {MeasureState.LIFTED}, "it ends when the spreading has"
+
+
+def test_a_suspension_that_ran_out_in_vain_is_not_proposed_as_short_again(host: Office) -> None:
+    case = third(host)
+    joint.propose(SUSPENSION, case.key, why=SHOWN, desk=host.desk, at=LATE, actor="ana")
+    [key] = joint.agree(SUSPENSION, case.key, desk=host.desk, at=LATE, actor="lena")
+    host.enforce(at=LATE)
+    over = next(m.until for m in host.measures(case) if m.key == key)
+    assert over is not None
+    expire(at=over)
+    host.enforce(at=over)
+    short, longer = SUSPENSION.what(host.fresh(case.key), host.desk, over)
+    assert (short.chosen, short.sufficient, longer.chosen) == (False, False, True)
+    assert short.why == (
+        "A measure of 72 hours on the same ended by its own time, and the case has not: so short a time was not enough."
+    )
+    assert joint.in_words((short, longer)).endswith(" for 168 hours"), "whoever agrees reads for how long"
 
 
 def test_once_is_not_going_on(host: Office) -> None:
@@ -131,7 +155,7 @@ def test_a_case_that_names_no_service_suspends_none(host: Office) -> None:
 
 def test_who_is_only_probably_the_holder_is_not_suspended(host: Office) -> None:
     case = third(host)
-    assert [c.chosen for c in SUSPENSION.what(case, host.desk, LATE)] == [True]
+    assert [c.chosen for c in SUSPENSION.what(case, host.desk, LATE)] == [True, False]
     MemberRow.objects.filter(case=case.key).update(confirmed=False)
     with pytest.raises(NothingToPlan):
         joint.propose(SUSPENSION, case.key, why=SHOWN, desk=host.desk, at=LATE, actor="ana")

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.procedures.office import DAY, EDGE, MOVED_IN, NOON, Office
+from tests.procedures.office import DAY, EDGE, HOUR, MOVED_IN, NOON, Office
 from tipstaff.cases.operations import AlreadyProposed, SecondMustBeAnother
 from tipstaff.cases.rules import IllegalMove
 from tipstaff.enforcement.planner import Ability
 from tipstaff.ledger.queries import entries_about
-from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
+from tipstaff.policy.remedies import COUNTERSIGN_WITHIN, FIRST_LIFETIME
 from tipstaff.procedures import joint
 from tipstaff.procedures.casework import NothingToPlan, ProposalLapsed, prolong_measure, second_prolonging
 from tipstaff.procedures.joint import may_be_proposed
@@ -105,7 +105,12 @@ def test_routes_are_refused_by_two_people_of_whom_one_is_an_engineer(office: Off
         "198.51.100.0/24 as announced on 192.0.2.201 at edge1", "203.0.113.0/24 as announced on 192.0.2.201 at edge1",
     }, "and nothing of anybody else's"  # fmt: skip
     assert {m.device for m in measures} == {EDGE}
-    assert all(m.notice is not None and m.until == LATE + 7 * DAY for m in measures)
+    first, longest = (
+        office.desk.editions[-1].length_of(id, default=HOUR) for id in (FIRST_LIFETIME, "measure.lifetime")
+    )
+    assert all(m.notice is not None and m.until == LATE + first for m in measures)
+    weighed = [(c.lasts_hours, c.chosen) for c in measures[0].candidates if c.selector == measures[0].selector]
+    assert weighed == [(first / HOUR, True), (longest / HOUR, False)], "a longer time stays on record with why not"
     [decided] = [e for e in entries_about(network.key) if e.what == "case.decided"]
     assert (decided.actor, decided.detail["proposed_by"], decided.detail["under"]) == (
         "erik", "ana", "way.refuse_transit",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from tipstaff.host.viewing import seen
 from tipstaff.words import RunningClock
@@ -20,12 +20,13 @@ def start_clocks(clocks: Iterable[RunningClock], *, look_at: datetime) -> list[R
     given = list(clocks)
     if not given:
         return []
-    known = set(RunningClockRow.objects.filter(about__in=[each.about for each in given]).values_list("clock", "about"))
-    new = [each for each in given if (each.clock, each.about) not in known]
+    rows = RunningClockRow.objects.filter(about__in=[each.about for each in given])
+    known = set(rows.values_list("clock", "about", "nth"))
+    new = [each for each in given if (each.clock, each.about, each.nth) not in known]
     RunningClockRow.objects.bulk_create(
         RunningClockRow(
-            clock=each.clock, about=each.about, edition=each.edition, started_at=each.started_at, due_at=each.due_at,
-            look_at=min(look_at, each.due_at),
+            clock=each.clock, about=each.about, nth=each.nth, edition=each.edition, started_at=each.started_at,
+            due_at=each.due_at, look_at=min(look_at, each.due_at),
         )
         for each in new
     )  # fmt: skip
@@ -34,14 +35,14 @@ def start_clocks(clocks: Iterable[RunningClock], *, look_at: datetime) -> list[R
 
 def end_clock(clock: RunningClock, *, at: datetime, keep: bool) -> bool:
     """It is done. With `keep` the row stays, so that it never begins again. False where it had ended already."""
-    rows = RunningClockRow.objects.filter(clock=clock.clock, about=clock.about, ended_at=None)
+    rows = _row_of(clock).filter(ended_at=None)
     return bool(rows.update(ended_at=at)) if keep else bool(rows.delete()[0])
 
 
 def look_again(clock: RunningClock, *, look_at: datetime, late_at: datetime | None = None) -> None:
     """It is not done yet: look again then; and note since when it is known to be late."""
     late = {} if late_at is None else {"late_at": late_at}
-    RunningClockRow.objects.filter(clock=clock.clock, about=clock.about).update(look_at=look_at, **late)
+    _row_of(clock).update(look_at=look_at, **late)
 
 
 def clocks_to_look_at(at: datetime, *, limit: int) -> list[RunningClock]:
@@ -49,12 +50,6 @@ def clocks_to_look_at(at: datetime, *, limit: int) -> list[RunningClock]:
     what was told of as late already."""
     rows = RunningClockRow.objects.filter(ended_at=None, look_at__lte=at)
     return [_clock_of(row) for row in rows.order_by(F("late_at").asc(nulls_first=True), "due_at", "id")[:limit]]
-
-
-def running_clock(clock: str, *, about: str) -> RunningClock | None:
-    """One that runs."""
-    row = seen(RunningClockRow.objects.filter(clock=clock, about=about, ended_at=None), "about").first()
-    return _clock_of(row) if row else None
 
 
 def running_clocks(
@@ -113,10 +108,14 @@ _READ, _AHEAD = 1, 2
 """The rows of both places."""
 
 
+def _row_of(clock: RunningClock) -> QuerySet[RunningClockRow]:
+    return RunningClockRow.objects.filter(clock=clock.clock, about=clock.about, nth=clock.nth)
+
+
 def _clock_of(row: RunningClockRow) -> RunningClock:
     return RunningClock(
         clock=row.clock, about=row.about, edition=row.edition, started_at=row.started_at, due_at=row.due_at,
-        late_at=row.late_at,
+        late_at=row.late_at, nth=row.nth,
     )  # fmt: skip
 
 

@@ -209,10 +209,11 @@ class BulkRow(models.Model):
 
 
 class RunningClockRow(models.Model):
-    """A clock that runs on the operator: about a case, a report or a matter of the legal register."""
+    """A clock that runs on the operator: about a case, a report, a matter of the legal register, or a designation."""
 
     clock = models.CharField(max_length=64)
     about = models.CharField(max_length=24)
+    nth = models.PositiveIntegerField(default=1, db_default=1)
     edition = models.CharField(max_length=32)
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
@@ -221,7 +222,7 @@ class RunningClockRow(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["clock", "about"], name="cases_clock_once"),)
+        constraints = (models.UniqueConstraint(fields=["clock", "about", "nth"], name="cases_clock_once"),)
         indexes = (
             models.Index(fields=["look_at"], name="cases_clock_look", condition=models.Q(ended_at__isnull=True)),
             models.Index(fields=["due_at"], name="cases_clock_due", condition=models.Q(ended_at__isnull=True)),

@@ -49,7 +49,8 @@ def list_(
         print_rows(
             ("clock", "about", "since (UTC)", "due (UTC)", "late"),
             (
-                (c.clock, c.about, f"{c.started_at:%Y-%m-%d %H:%M}", f"{c.due_at:%Y-%m-%d %H:%M}",
+                (f"{c.clock} ({c.nth})" if c.nth > 1 else c.clock, c.about,
+                 f"{c.started_at:%Y-%m-%d %H:%M}", f"{c.due_at:%Y-%m-%d %H:%M}",
                  "late" if c.late_at else "")
                 for c in found
             ),
@@ -81,13 +82,14 @@ def end(
     about: _About,
     by: _By,
     why: Annotated[str, typer.Option("--why", help="Why it ends; it stands in the record.")],
+    nth: Annotated[int | None, typer.Option("--nth", min=1, help="Which, where several run about it.")] = None,
 ) -> None:
     """End a clock by hand: a preservation that nobody needs any more, or a duty that fell away."""
     with _acting():
         from tipstaff import wiring
         from tipstaff.procedures.our_clocks import end_by_hand
 
-        end_by_hand(clock, about=about, why=why, desk=wiring.desk(), at=wiring.now(), actor=by)
+        end_by_hand(clock, about=about, why=why, nth=nth, desk=wiring.desk(), at=wiring.now(), actor=by)
     typer.echo(f"{clock} has ended for {about}.")
 
 

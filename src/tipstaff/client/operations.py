@@ -261,6 +261,7 @@ class ClockEndIn(TypedDict):
     clock: str
     about: str
     why: str
+    nth: NotRequired[int | None]
 
 
 class ClockOut(TypedDict):
@@ -268,6 +269,7 @@ class ClockOut(TypedDict):
 
     clock: str
     about: str
+    nth: int
     edition: str
     started_at: str
     due_at: str
@@ -1135,6 +1137,7 @@ class ReportReadAsIn(TypedDict):
     source_port: NotRequired[int | None]
     url: NotRequired[str]
     at: NotRequired[str]
+    keep_back: NotRequired[bool]
     as_read: NotRequired[str]
 
 

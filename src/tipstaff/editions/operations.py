@@ -6,7 +6,7 @@ any but POSTED -> WITHDRAWN
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -325,6 +325,21 @@ def blank_measures(reports: Collection[str], *, replay: str | None = None) -> No
 
 
 _BEFORE_MEASURES = 3
+
+
+def reports_with_measures() -> Iterator[set[str]]:
+    """The reports of which replays list a measure in words, pile by pile."""
+    for differences in (
+        ReplayPileRow.objects.order_by("id").values_list("differences", flat=True).iterator(chunk_size=50)
+    ):
+        yield {each[0].partition(".")[0] for each in differences if any(each[_BEFORE_MEASURES:])}
+
+
+@transaction.atomic
+def hold_announced(id: str) -> bool:
+    """Hold an edition for the rest of the caller's transaction; whether it is announced or posted."""
+    rows = EditionRow.objects.select_for_update().filter(name=id).exclude(state=EditionState.WITHDRAWN)
+    return any(row.announced_at is not None for row in rows)
 
 
 def end_replay(key: str, *, trouble: str, at: datetime) -> None:

@@ -27,6 +27,12 @@ def letter_written_for(once: str) -> Letter | None:
     return letter_of(row) if row else None
 
 
+def written_for(*, once: str) -> set[str]:
+    """Of all letters of the steps whose names begin with `once`, what follows in the name, whatever became of them."""
+    names = LetterRow.objects.filter(once__startswith=once).values_list("once", flat=True)
+    return {name.removeprefix(once) for name in names}
+
+
 def handed_over(*, once: str) -> dict[str, datetime]:
     """Of all letters of the steps whose names begin with `once`, those that a mail server took and that did not come
     back, with when: by the rest of the step's name."""

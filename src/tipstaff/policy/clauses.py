@@ -365,11 +365,41 @@ class Edition:
 
     def clause_for_finding(self, kind: str, *, facts: StatedFacts) -> Clause | None:
         """The clause that a finding of our own leads to; None where its facts do not amount to anything."""
+        return self.look_up_finding(kind, facts=facts)[0]
+
+    def look_up_finding(self, kind: str, *, facts: StatedFacts) -> tuple["Clause | None", bool]:
+        """The same, and whether a condition on the way there could not be worked out."""
+        failed = False
         for clause in self._by_finding.get(kind, ()):
-            conditions = (clause.when, clause.found_when)
-            if all(condition is None or condition.holds(facts=facts) for condition in conditions):
-                return clause
-        return None
+            for condition in (clause.when, clause.found_when):
+                answer = True if condition is None else condition.ask(facts=facts)
+                if not answer:
+                    failed = failed or answer is None
+                    break
+            else:
+                return clause, failed
+        return None, failed
+
+    def failing(self, conduct: Conduct) -> tuple["Failing", ...]:
+        """The conditions that could not be worked out on the way to the clause that `clause_of` gives: none held."""
+        found: list[Failing] = []
+        measured = isinstance(conduct, Sighting)
+        clauses = (
+            self._by_finding.get(conduct.kind, ())
+            if isinstance(conduct, Sighting)
+            else self._by_type.get((conduct.type, subject_of(conduct)), ())
+        )
+        stated = {"facts": conduct.facts} if isinstance(conduct, Sighting) else {"report": report_facts(conduct)}
+        for clause in clauses:
+            conditions = {"when": clause.when, "found_when": clause.found_when if measured else None}
+            asked = {key: condition for key, condition in conditions.items() if condition is not None}
+            # As they are asked: one that does not hold ends it for its clause.
+            key = next((key for key, condition in asked.items() if condition.ask(**stated) is not True), None)
+            if key is None:
+                break
+            if why := asked[key].failure(**stated):
+                found.append(Failing(clause=clause.id, key=key, why=why))
+        return tuple(found)
 
     def clause_of(self, conduct: Conduct) -> Clause | None:
         """The clause that a report or a sighting leads to; None when there is none."""
@@ -487,6 +517,16 @@ class Edition:
     @staticmethod
     def _holding(clauses: tuple[Clause, ...], facts: StatedFacts) -> Clause | None:
         return next((clause for clause in clauses if clause.when is None or clause.when.holds(facts=facts)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """A condition that is neither true nor false of something that came in."""
+
+    clause: str
+    key: str
+    """`when` or `found_when`."""
+    why: str
 
 
 def _grouped(pairs: Iterable[tuple[str, Clause]]) -> dict[str, tuple[Clause, ...]]:

@@ -37,19 +37,52 @@ class Condition:
 
     def holds(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> bool:
         """Whether it is true of what is stated; an expression that cannot be worked out is not."""
-        return self.why_not(report=report, facts=facts) is None
+        return self.ask(report=report, facts=facts) is True
+
+    def ask(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> bool | None:
+        """Whether it is true of what is stated; what asks for something unstated is not. None where it cannot be worked
+        out."""
+        value = self._work_out(report, facts)
+        if isinstance(value, bool):
+            return value
+        return False if isinstance(value, KeyError) else None
 
     def why_not(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> str | None:
         """None where it holds; else why not, for somebody who writes an edition."""
+        value = self._work_out(report, facts)
+        match value:
+            case bool():
+                return None if value else "it is false"
+            case KeyError():
+                return f"nothing is stated about {value.args[0]!r}"
+            case Exception():
+                return re.split(r"[.\n]", str(value))[0]
+        return f"its value is {value!r}, neither true nor false"
+
+    def failure(self, *, report: StatedFacts | None = None, facts: StatedFacts | None = None) -> str:
+        """Why it is neither true nor false of what is stated, in words that repeat nothing of it; empty where it is
+        one of the two, or asks for what nobody stated."""
+        value = self._work_out(report, facts)
+        match value:
+            case bool() | KeyError():
+                return ""
+            case TypeError():
+                return "it compares what is not of one kind"
+            case LookupError():
+                return "it asks for a place that a list does not have"
+            case ArithmeticError():
+                return "its arithmetic has no result"
+            case Exception():
+                return "it calls something that does not take what is stated"
+        return "its value is neither true nor false"
+
+    def _work_out(self, report: StatedFacts | None, facts: StatedFacts | None) -> object:
+        """Its value, or what kept it from having one."""
         try:
-            value = self.program.execute({"report": dict(report or {}), "facts": _plain(facts or {})})
-        except KeyError as why:
-            return f"nothing is stated about {why.args[0]!r}"
-        except (TypeError, ValueError, RuntimeError, OverflowError, ArithmeticError) as why:
-            return re.split(r"[.\n]", str(why))[0]
-        if value is True:
-            return None
-        return "it is false" if value is False else f"its value is {value!r}, neither true nor false"
+            value: object = self.program.execute({"report": dict(report or {}), "facts": _plain(facts or {})})
+        except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as why:
+            return why
+        return value
 
 
 def read_condition(text: str) -> Condition:

@@ -15,7 +15,7 @@ from tipstaff.words import Degree, NoticePosture, Role, Scope
 
 from .clauses import Clause, Edition
 from .clocks import ClockUnit
-from .kinds import AutoStep, RecordKind
+from .kinds import Actor, AutoStep, RecordKind
 
 _HERE = Path(__file__).parent
 
@@ -82,6 +82,9 @@ class Row:
 
     number: int
     title: str
+    actor: Actor
+    proof: tuple[str, ...]
+    """What shows it: each in words that a clause's own words on its proof have as well, in English."""
     automatic: frozenset[AutoStep]
     people: frozenset[str]
     """What it keeps with people: a role, TWO, FROM_A_RUNG. Empty: nothing, somebody looks at samples afterwards."""
@@ -115,7 +118,8 @@ class Difference:
     row: int
     clause: str
     column: str
-    """`people`, `clock`, `notice`, `automatic`, `record`, or a remedy that is missing: `network: port`."""
+    """`actor`, `people`, `clock`, `notice`, `automatic`, `record`, or a remedy or a proof that is missing:
+    `network: port`, `proof: capture`."""
     says: str
     """What the clause says instead; empty for what is missing."""
 
@@ -126,7 +130,8 @@ def differences_from_rows(edition: Edition) -> Iterator[Difference]:
         for number in clause.rows:
             row = decomposition()[number]
             for column, says in (
-                *_people(clause, row, edition), *_clock(clause, row, edition), *_notice(clause, row),
+                *_actor(clause, row), *_proof(clause, row, edition), *_people(clause, row, edition),
+                *_clock(clause, row, edition), *_notice(clause, row),
                 *_remedies(clause, row), *_steps(clause, row), *_record(clause, row),
             ):  # fmt: skip
                 yield Difference(row=number, clause=clause.id, column=column, says=says)
@@ -162,6 +167,8 @@ def _row(line: Mapping[str, str]) -> Row:
     return Row(
         number=int(line["row"]),
         title=line["title"],
+        actor=Actor(line["actor"]),
+        proof=tuple(line["proof"].split("; ")),
         automatic=frozenset(map(AutoStep, _several(line["automatic"]))),
         people=frozenset(_several(line["people"])),
         clock=line["clock"],
@@ -174,6 +181,19 @@ def _row(line: Mapping[str, str]) -> Row:
 
 def _several(text: str) -> list[str]:
     return [part for part in text.split(", ") if part]
+
+
+def _actor(clause: Clause, row: Row) -> Iterator[tuple[str, str]]:
+    if clause.acts is not row.actor:
+        yield "actor", clause.acts.value
+
+
+def _proof(clause: Clause, row: Row, edition: Edition) -> Iterator[tuple[str, str]]:
+    """Compared by its words, so only in the language in which the rows are written."""
+    if edition.locale.partition("-")[0] != "en":
+        return
+    said = " ".join(clause.proof.lower().split())
+    yield from ((f"proof: {each}", "") for each in row.proof if each not in said)
 
 
 def _people(clause: Clause, row: Row, edition: Edition) -> Iterator[tuple[str, str]]:

@@ -294,6 +294,11 @@ def why_no_case(
             return (
                 f"What we measured does not amount to what a clause of {policy} asks for, so nothing follows from it."
             )
+        case Reason.CONDITION_FAILED:
+            return (
+                f"A clause of {policy} takes what we measured, but its condition could not be worked out of the facts, "
+                "so a person looks at it."
+            )
         case Reason.NO_ADDRESS if measured:
             return (
                 f"The sighting names no address that {edition.entity} can tie to a customer. "

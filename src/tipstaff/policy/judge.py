@@ -87,9 +87,17 @@ def judge(
     if ahead:
         return _without_case(edition, Reason.TIME_AHEAD, ask=True, measured=measured)
 
-    clause = edition.clause_of(conduct) if cited is None else edition.clause_named(cited)
+    failed = False
+    if cited is not None:
+        clause = edition.clause_named(cited)
+    elif isinstance(conduct, Sighting):
+        clause, failed = edition.look_up_finding(conduct.kind, facts=conduct.facts)
+    else:
+        clause = edition.clause_for(conduct)
     if clause is None and isinstance(conduct, Sighting) and cited is None and edition.takes(conduct.kind):
-        return _without_case(edition, Reason.BELOW_THRESHOLD, measured=True)
+        # What could not be worked out is no answer of the policy's: a person looks, and nothing is dropped.
+        reason = Reason.CONDITION_FAILED if failed else Reason.BELOW_THRESHOLD
+        return _without_case(edition, reason, measured=True)
     if clause is None or not clause.judged:
         identity = clause is not None and clause.id in edition.of_identity
         return _without_case(edition, Reason.NO_CLAUSE, decides=Role.COUNSEL if identity else None, measured=measured)
@@ -169,6 +177,7 @@ _DISPOSITIONS = {
     Reason.NO_EDITION_IN_FORCE: Disposition.PERSON,
     Reason.NO_CLAUSE: Disposition.PERSON,
     Reason.BELOW_THRESHOLD: Disposition.NOTHING,
+    Reason.CONDITION_FAILED: Disposition.PERSON,
     Reason.READER_UNSURE: Disposition.PERSON,
     Reason.COUNSEL_MUST_DECIDE: Disposition.PERSON,
     Reason.SPEECH: Disposition.PERSON,
@@ -180,6 +189,7 @@ _DECIDERS = {
     Reason.NO_HOLDER: Role.ENGINEER,
     Reason.NO_EDITION_IN_FORCE: Role.LEAD,
     Reason.NO_CLAUSE: Role.ANALYST,
+    Reason.CONDITION_FAILED: Role.ANALYST,
     Reason.READER_UNSURE: Role.ANALYST,
     Reason.COUNSEL_MUST_DECIDE: Role.COUNSEL,
     Reason.SPEECH: Role.COUNSEL,

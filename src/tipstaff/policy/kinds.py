@@ -135,8 +135,8 @@ RAISED_EVENTS = frozenset(event.value for event in Event)
 WATCHED_CLOCKS = frozenset({
     "accountability.every", "child_abuse.preserve", "complaint.acknowledge", "complaint.forward", "complaint.outcome",
     "copyright.agent_renewal", "copyright.restore", "filter.notice", "filter.review", "measure.countersign",
-    "measure.lifetime", "measure.review", "policy.announce", "terror.preserve", "terror.remove", "threat.tell_police",
-    "transit.correct_first",
+    "measure.lifetime", "measure.lifetime_first", "measure.review", "policy.announce", "terror.preserve",
+    "terror.remove", "threat.tell_police", "transit.correct_first",
 })  # fmt: skip
 """The clocks of an edition that something in the program starts and watches. Besides these: `desk.decide` and what
 begins with it, and every clock of a clause under which requests are answered, of which counsel names one with each."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import entries_about
+from tipstaff.ledger.queries import entries_of
 from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.deciding import may_decide
 from tipstaff.policy.kinds import Event
-from tipstaff.words import Role
+from tipstaff.words import Entry, Role
 
 from .answer_clock import ends_for_us
 from .desk import Desk
@@ -56,13 +56,23 @@ def designate(stated: Mapping[str, str], *, entered_at: datetime, desk: Desk, at
     record(DESIGNATED, at=at, actor=actor, about=[ABOUT], entered_at=entered_at.isoformat(), **kept)
 
 
+def designations() -> list[Entry]:
+    """Every entry in the directory that was noted, in the order in which that was done."""
+    return entries_of(ABOUT, what=[DESIGNATED])
+
+
+def since_of(designation: Entry) -> datetime:
+    """Since when it stands in the directory."""
+    return datetime.fromisoformat(str(designation.detail["entered_at"]))
+
+
 def agent_at(*, desk: Desk, at: datetime) -> Agent | None:
     """The agent as last noted by `at`; None where none was."""
-    noted = [entry for entry in entries_about(ABOUT) if entry.what == DESIGNATED and entry.at <= at]
+    noted = [entry for entry in designations() if entry.at <= at]
     if not noted:
         return None
     detail = noted[-1].detail
-    entered_at = datetime.fromisoformat(str(detail["entered_at"]))
+    entered_at = since_of(noted[-1])
     edition = edition_to_go_by(desk.editions, at=at)
     facts = {"days_since_entry": (at - entered_at).days}
     return Agent(

@@ -408,14 +408,27 @@ def _seal(
 # What people do with reports that the reader was not sure of.
 
 
-def correct_reading(key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str) -> None:
+class NotKeptBack(ValueError):
+    """No notice under this clause may be kept back: name one whose notice its edition lets be withheld on a ground."""
+
+
+def correct_reading(
+    key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str, keep_back: bool = False
+) -> None:
     """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the one that
-    the report states, or the words of one that was not understood."""
+    the report states, or the words of one that was not understood.
+
+    With `keep_back` our notice would put somebody in danger: it goes to counsel, who names a ground for silence that
+    ends (row 29). Raise NotKeptBack where a clause of theirs lets no notice be withheld.
+    """
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
-    if for_counsel_alone(allegations, desk=desk, at=at):
-        give_to_counsel(key, allegations=allegations, desk=desk, at=at, actor=actor)
+    if keep_back and not _may_be_kept_back(allegations, desk=desk, at=at):
+        raise NotKeptBack(NotKeptBack.__doc__)
+    alone = allegations if keep_back else for_counsel_alone(allegations, desk=desk, at=at)
+    if alone:
+        give_to_counsel(key, allegations=alone, desk=desk, at=at, actor=actor)
         return
     before = get_report(key)
     stated = [i.allegation for i in before.incidents] if before else []
@@ -492,13 +505,19 @@ def for_counsel_alone(allegations: Iterable[Allegation], *, desk: Desk, at: date
     return [each for each, clause in named if clause is not None and AutoStep.SEAL in clause.automatic]
 
 
+def _may_be_kept_back(allegations: Iterable[Allegation], *, desk: Desk, at: datetime) -> bool:
+    edition = edition_to_go_by(desk.editions, at=at)
+    named = [edition.clause_named(each.cited or "") for each in allegations]
+    return all(clause is not None and clause.withheld_until is not None for clause in named)
+
+
 def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, at: datetime, actor: str) -> None:
-    """A person names a clause whose reports counsel alone reads: its words go to the sealed queue, and where and when
-    it was, with whoever held that address, to the legal register. No case, job or letter comes of it by itself.
+    """A person names a clause under which counsel alone reads these: the report's words go to the sealed queue, and
+    where and when it was, with whoever held that address, to the legal register. No case, job or letter comes of it by
+    itself.
 
     What was made of the report so far goes out of sight, as in `seal_by_hand`.
     """
-    allegations = for_counsel_alone(allegations, desk=desk, at=at)
     report = get_report(key)
     if report is None:
         raise NoSuchReport(key)
@@ -507,7 +526,7 @@ def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, 
     with transaction.atomic():
         seal_by_hand(key, desk=desk, at=at, actor=actor, reason=ReadingReason.COUNSEL_ALONE)
         for each in allegations:
-            assert each.cited is not None, "for_counsel_alone says so"
+            assert each.cited is not None, "a person named its clause"
             moment = each.moment or stated
             found = who_did_it(replace(each, moment=moment), received_at=report.received_at)
             open_matter(

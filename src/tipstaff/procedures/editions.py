@@ -10,11 +10,13 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from tipstaff.editions import operations
 from tipstaff.editions.operations import NoSuchEdition, NotAnnounced, WrongStep
-from tipstaff.editions.queries import files_of, get_edition, posted_editions, work_of
+from tipstaff.editions.queries import files_of, get_edition, list_editions, posted_editions, work_of
 from tipstaff.host.viewing import hiding
+from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
+from tipstaff.notices.queries import written_for
 from tipstaff.policy import Edition, edition_to_go_by, read_files
 from tipstaff.policy.clauses import Clock
 from tipstaff.policy.deciding import may_decide
@@ -274,6 +276,41 @@ def announce(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecor
     return noted
 
 
+def tell_newcomers(*, desk: Desk, at: datetime) -> int:
+    """Write to whoever was taken on, or has named somebody, only since an edition was announced that does not count
+    yet; how many letters."""
+    coming = [
+        known for known in list_editions()
+        if known.announced_at is not None and known.state in (EditionState.ANNOUNCED, EditionState.POSTED)
+        and (known.effective_at is None or at < known.effective_at)
+    ]  # fmt: skip
+    return sum(_tell_newcomers(known.id, desk=desk, at=at, actor="worker") for known in coming)
+
+
+def _tell_newcomers(id: str, *, desk: Desk, at: datetime, actor: str) -> int:
+    with transaction.atomic():
+        # Whoever gives it up waits for this, and then takes back these letters too.
+        if not operations.hold_announced(id):
+            return 0
+        known, edition, in_force = get_edition(id), edition_on_record(id), edition_to_go_by(desk.editions, at=at)
+        assert known is not None, "it is held"
+        told = written_for(once=f"policy:{edition.digest}:")
+        new = [c for c in _customers() if c.representative is not None and c.key not in told]
+        if not new:
+            return 0
+        earliest = _earliest(edition, in_force, announced_at=known.announced_at, desk=desk, at=at)
+        counts_from = known.effective_at or max([earliest, *_told_of(known)])
+        changes = [change for change in differences(in_force, edition) if change.kind is not ChangeKind.WORDS]
+        for customer in new:
+            _write(customer, edition, changes=changes, counts_from=counts_from, desk=desk, at=at, actor=actor)
+        record(
+            "edition.announced_later", at=at, actor=actor, about=[f"edition {id}", edition.digest], letters=len(new),
+            counts_from=counts_from,
+        )  # fmt: skip
+        desk.enqueue("letters", "all")
+    return len(new)
+
+
 def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     """Fix digest and moment for good. It counts from what it says itself, but never before now or too soon after its
     announcement; raises WrongStep, NotAnnounced."""
@@ -292,7 +329,10 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
     ):
         # Since counsel looked, another edition was posted: beside that one it changes more than words.
         raise NotAnnounced(id)
-    return operations.post(id, effective_at=counts_from, at=at, actor=actor)
+    with transaction.atomic():
+        posted = operations.post(id, effective_at=counts_from, at=at, actor=actor)
+        _tell_newcomers(id, desk=desk, at=at, actor=actor)
+    return posted
 
 
 def _is_answered(id: str, in_force: Edition) -> None:

@@ -21,7 +21,7 @@ from tipstaff.words import Candidate, Case, CaseState, Role, StatedFacts
 from .casework import NothingToPlan, ProposalLapsed, lapsed_before, promised_until, proposal
 from .desk import Desk
 from .letters import EditionGone, edition_named, notices_sent
-from .suspension import NotYourDecision, lasts_for, plan_chosen
+from .suspension import NotYourDecision, ends_at, lasts_for, plan_chosen
 
 _WHEN = frozenset({CaseState.OVERDUE, CaseState.WAITING_PERSON, CaseState.MEASURE_IN_FORCE})
 
@@ -39,7 +39,8 @@ class Joint:
     facts: Callable[[Case, frozenset[Role], datetime], StatedFacts]
     """What is stated with the event, of a case and the roles of those who decide."""
     what: Callable[[Case, Desk, datetime], tuple[Candidate, ...]]
-    """What is narrow enough and within reach; nothing where nothing is."""
+    """Every candidate that was weighed; those that were chosen are taken together. None is, where nothing is
+    within reach."""
 
 
 def propose(joint: Joint, key: str, *, why: str, desk: Desk, at: datetime, actor: str) -> None:
@@ -80,10 +81,15 @@ def agree(joint: Joint, key: str, *, desk: Desk, at: datetime, actor: str) -> li
             role = needed.decides if needed is not None else None
             raise NotYourDecision(f"{key}: one of the two who decide on this has to hold the role {role}.")
         sent = notices_sent(key)
-        until, notice = at + lasts_for(case, desk=desk, urgent=False), min(sent, key=sent.__getitem__)
+        lasts, notice = lasts_for(case, desk=desk, urgent=False), min(sent, key=sent.__getitem__)
         planned = [
-            plan_chosen(case, one, found, until=until, notice=notice, urgency=None, at=at, actor=actor) for one in found
-        ]
+            plan_chosen(
+                case, one, found, until=ends_at(one, lasts=lasts, at=at), notice=notice, urgency=None, at=at,
+                actor=actor,
+            )
+            for one in found
+            if one.chosen
+        ]  # fmt: skip
         cases.move_case(
             key, to=CaseState.MEASURE_PLANNED, at=at, actor=actor, about=tuple(planned),
             why=f"Two people decided on it under {clause.id}, after the letter and its time: {said}.",
@@ -105,10 +111,12 @@ def may_be_proposed(joint: Joint, case: Case, *, desk: Desk, at: datetime) -> bo
 
 
 def in_words(found: tuple[Candidate, ...]) -> str:
-    """What would be taken and whom it hits, as whoever agrees reads it."""
+    """What would be taken, for how long and whom it hits, as whoever agrees reads it."""
     return ", ".join(
-        f"{c.degree.name.lower()} {c.selector} on {c.device}{f' hits {c.others_hit}' if c.others_hit else ''}"
+        f"{c.degree.name.lower()} {c.selector} on {c.device}"
+        f"{f' for {c.lasts_hours} hours' if c.lasts_hours else ''}{f' hits {c.others_hit}' if c.others_hit else ''}"
         for c in found
+        if c.chosen
     )
 
 
@@ -125,7 +133,7 @@ def _what(joint: Joint, case: Case, *, desk: Desk, at: datetime) -> tuple[Candid
     if still_theirs or not notices_sent(case.key) or _clause(joint, case, _EVERYBODY, desk=desk, at=at) is None:
         raise NothingToPlan(case.key)
     found = joint.what(case, desk, at)
-    if not found:
+    if not any(candidate.chosen for candidate in found):
         raise NothingToPlan(case.key)
     return found
 

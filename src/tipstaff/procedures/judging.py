@@ -1,5 +1,6 @@
 """What was alleged or measured is attributed at its time and judged; the question and the answer go on record."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from tipstaff.cases.queries import strikes_of
 from tipstaff.intake.queries import offenders_of_case, reports_of_case
 from tipstaff.ledger.operations import Step, record_all
+from tipstaff.ledger.queries import count_about, latest_about
 from tipstaff.policy import Clause, Edition, edition_to_go_by, judge
 from tipstaff.policy.past import keep_question
 from tipstaff.policy.replay import treatment_digest, treatment_of
@@ -33,6 +35,8 @@ from tipstaff.words import (
 
 from .desk import Desk
 from .shadow import ask_in_the_shadow
+
+log = logging.getLogger("tipstaff.worker")
 
 
 def matters_of_case(case: str, *, reports: Sequence[Report] | None = None) -> list[Matter]:
@@ -134,7 +138,7 @@ def _cited(conduct: Conduct) -> str | None:
 def record_judgement(weighed: Weighed, *, about: tuple[str, ...], desk: Desk, at: datetime, **detail: object) -> None:
     """Put on record what was asked and answered, what the edition in the shadow would have said, and whether somebody
     uses what nobody was given. `about` names the incident or sighting first."""
-    steps = [judged_entry(weighed, about=about, desk=desk, **detail), *unassigned_use(weighed, about=about[:2])]
+    steps = [judged_entry(weighed, about=about, desk=desk, **detail), *asides(weighed, about=about[:2])]
     record_all(steps, at=at, actor="worker")
     if desk.shadow is not None:
         ask_in_the_shadow(
@@ -195,6 +199,71 @@ def trust_in_words(trust: Trust | None) -> dict[str, object]:
         "flooding": trust.flooding,
         "reporter": [trust.reporter_upheld, trust.reporter_overturned],
     }
+
+
+def asides(weighed: Weighed, *, about: tuple[str, ...]) -> list[Step]:
+    """What else stands on record beside a judgement."""
+    return [*unassigned_use(weighed, about=about), *failed_conditions(weighed, about=about)]
+
+
+FAILED = "condition.failed"
+
+
+def condition_of(edition: str, clause: str) -> str:
+    """What the record says a failed condition is about."""
+    return f"condition:{edition}:{clause}"
+
+
+def failed_conditions(weighed: Weighed, *, about: tuple[str, ...]) -> list[Step]:
+    """An entry for each condition of the edition that is neither true nor false of this: a mistake in the edition, or
+    facts of another kind than it expects. It held nobody to anything. Of what is stated nothing is repeated."""
+    if weighed.verdict.clause is not None and weighed.verdict.reason is Reason.COUNSEL_MUST_DECIDE:
+        return []  # Of what is sealed, or counsel's to open, nothing is said to colleagues.
+    found = weighed.edition.failing(weighed.conduct)
+    for each in found:
+        log.warning("%s: the condition of %s could not be worked out: %s", about[0], each.clause, each.why)
+    return [
+        (
+            FAILED, [*about, condition_of(weighed.edition.id, each.clause)],
+            {"edition": weighed.edition.id, "clause": each.clause, "condition": each.key, "why": each.why},
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCondition:
+    """A clause whose condition could not be worked out."""
+
+    clause: str
+    times: int
+    last_at: datetime
+    last_on: str
+    """A report or a sighting."""
+    why: str
+
+
+def failed_of(edition: Edition, *, since: datetime | None = None) -> list[FailedCondition]:
+    """The clauses of an edition whose conditions could not be worked out, the last first; with `since`, only those of
+    which that is so since then."""
+    keys = {
+        condition_of(edition.id, clause.id): clause.id
+        for clause in edition.clauses
+        if clause.when is not None or clause.found_when is not None
+    }
+    newest = latest_about(keys, what=[FAILED])
+    return sorted(
+        (
+            FailedCondition(
+                clause=keys[key], times=count_about(key, what=FAILED), last_at=entry.at,
+                last_on=entry.about[1] if entry.about[0].startswith("R-") else entry.about[0],
+                why=str(entry.detail["why"]),
+            )
+            for key, entry in newest.items()
+            if since is None or entry.at >= since
+        ),
+        key=lambda each: each.last_at, reverse=True,
+    )  # fmt: skip
 
 
 def unassigned_use(weighed: Weighed, *, about: tuple[str, ...]) -> list[Step]:

@@ -40,13 +40,13 @@ from .desk import Desk
 from .judging import (
     Weighed,
     as_reachable,
+    asides,
     clause_of,
     edition_at,
     history_of,
     judged_entry,
     outcome_without_case,
     trust_in_words,
-    unassigned_use,
     weigh,
 )
 from .offender import who_did_them
@@ -124,7 +124,7 @@ class Lots:
         for incident, each in zip(incidents, weighed, strict=True):
             about, trusted = (incident.key, report.key, report.evidence), trust_in_words(each.trust)
             steps.append(judged_entry(each, about=about, desk=desk, **trusted))
-            steps += unassigned_use(each, about=about[:2])
+            steps += asides(each, about=about[:2])
         record_all(steps, at=at, actor="worker")
         if desk.shadow is not None:
             for incident, each in zip(incidents, weighed, strict=True):

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.db import transaction
@@ -21,7 +22,7 @@ from tipstaff.cases.clocks import (
     look_again,
     note_read_to,
     read_to,
-    running_clock,
+    running_clocks,
     start_clocks,
 )
 from tipstaff.cases.queries import get_case, standing_key
@@ -29,7 +30,7 @@ from tipstaff.cases.rules import ENDED, SEALED
 from tipstaff.enforcement.queries import get_measure, measures_of_case
 from tipstaff.intake.queries import get_report, reports_of_case
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import has_entry, in_chain, place_before
+from tipstaff.ledger.queries import entries_of, has_entry, in_chain, place_before
 from tipstaff.legal.queries import get_matter
 from tipstaff.notices.queries import get_letter, letters_of_case, letters_of_report
 from tipstaff.policy import Edition, edition_to_go_by
@@ -57,6 +58,7 @@ from tipstaff.words import (
     host_of,
 )
 
+from .agent import ABOUT, designations, since_of
 from .answer_clock import ends_for, ends_for_us
 from .desk import Desk
 from .letters import notices_sent
@@ -81,32 +83,41 @@ class NothingToTell(ValueError):
     """Say whom, by which way and under which reference: that is what is shown later."""
 
 
-_Began = tuple[str, datetime]
-"""What a clock runs for, and since when."""
+class _Began(NamedTuple):
+    """What a clock runs for, since when, and which of several it is."""
+
+    about: str
+    since: datetime
+    nth: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """How one clock is begun and done."""
 
-    events: frozenset[str]
-    """Entries of the record that may begin it."""
-    began: Callable[[Entry, Clock, Desk], Iterable[_Began]]
-    """(the entry, the clock) -> what it runs for and since when; none where this entry begins none."""
     done: Callable[[RunningClock, Desk], bool]
     seen_to: str
     """What is to be done about one that is late, in a sentence."""
+    events: frozenset[str] = frozenset()
+    """Entries of the record that may begin it."""
+    began: Callable[[Entry, Clock, Desk], Iterable[_Began]] = lambda entry, clock, desk: ()
+    """(the entry, the clock) -> what it runs for and since when; none where this entry begins none."""
+    stands: Callable[[Desk], Iterable[_Began]] = lambda desk: ()
+    """For one that no entry begins: what it runs for, as things stand."""
     ended_by: frozenset[str] = frozenset()
     """Entries about the same thing that show at once that it is done."""
     kept: bool = True
     """Whether each beginning and end stands in the record; the many that end within minutes leave no line there."""
     of_customer: bool = False
     """It runs on the customer and is counted where they live."""
+    ahead: timedelta = timedelta(days=1)
+    """So long before its end it comes into the inbox."""
 
 
 def watch(*, desk: Desk, at: datetime) -> int:
     """Begin what the record's new entries begin, end what is done, tell of what is late; how many clocks changed."""
     changed, caught_up = _read_batches(desk=desk, at=at)
+    changed += _begin_what_stands(desk=desk, at=at)
     short, ahead = _counted_in_hours(desk), False
     if not caught_up:
         # An hour is over before a long history is read: what is counted in hours begins from the chain's end meanwhile.
@@ -123,6 +134,26 @@ def _counted_in_hours(desk: Desk) -> Mapping[str, timedelta]:
     clocks = [each for edition in desk.editions for each in edition.clocks if each.id in WATCHES]
     hours = sorted((each.id, each.amount) for each in clocks if each.unit is ClockUnit.HOURS)
     return {id: timedelta(hours=amount) for id, amount in hours}
+
+
+def _begin_what_stands(*, desk: Desk, at: datetime) -> int:
+    """Begin what no entry begins; how many clocks began."""
+    if not desk.editions:
+        return 0
+    begun = [
+        RunningClock(
+            clock=clock.id, about=each.about, nth=each.nth, edition=edition.id, started_at=each.since,
+            due_at=ends_for_us(clock, at=each.since, desk=desk).by,
+        )
+        for edition in [edition_to_go_by(desk.editions, at=at)]
+        for clock in edition.clocks
+        if clock.id in WATCHES
+        for each in WATCHES[clock.id].stands(desk)
+    ]  # fmt: skip
+    with transaction.atomic():
+        new = start_clocks(begun, look_at=at)
+        _record_begun(new, at=at)
+    return len(new)
 
 
 _DAYS_MOST = {ClockUnit.HOURS: 1, ClockUnit.DAYS: 1, ClockUnit.BUSINESS_DAYS: 4, ClockUnit.MONTHS: 31}
@@ -160,7 +191,7 @@ def _read_on(*, desk: Desk, at: datetime, ahead: bool) -> tuple[int, int]:
         entries = in_chain(after=_place(desk=desk, at=at, ahead=ahead), limit=READ_AT_A_TIME)
         if not entries:
             return 0, 0
-        begun: dict[tuple[str, str], RunningClock] = {}
+        begun: dict[tuple[str, str, int], RunningClock] = {}
         answers: set[str] = set()
         for entry in entries:
             # What ends among the same entries never was late, and most of it does.
@@ -168,16 +199,20 @@ def _read_on(*, desk: Desk, at: datetime, ahead: bool) -> tuple[int, int]:
                 answers.add(entry.about[0])
             if entry.what not in _SENT or entry.about[0] in answers:
                 for id, key in itertools.product(_ENDED_BY.get(entry.what, ()), entry.about):
-                    begun.pop((id, key), None)
+                    begun.pop((id, key, 1), None)
             for clock in _begun_by(entry, desk=desk, ahead=ahead):
-                begun.setdefault((clock.clock, clock.about), clock)
+                begun.setdefault((clock.clock, clock.about, clock.nth), clock)
         new = start_clocks(begun.values(), look_at=at + LOOK_AFTER)
-        for clock in new:
-            if WATCHES[clock.clock].kept:
-                _record("clock.started", clock, at=at, actor="worker", due_at=clock.due_at)
+        _record_begun(new, at=at)
         assert entries[-1].seq is not None, "it stands in the chain"
         note_read_to(entries[-1].seq, ahead=ahead)
         return len(entries), len(new)
+
+
+def _record_begun(clocks: Iterable[RunningClock], *, at: datetime) -> None:
+    for clock in clocks:
+        if WATCHES[clock.clock].kept:
+            _record("clock.started", clock, at=at, actor="worker", due_at=clock.due_at)
 
 
 def _begun_by(entry: Entry, *, desk: Desk, ahead: bool) -> Iterator[RunningClock]:
@@ -187,14 +222,16 @@ def _begun_by(entry: Entry, *, desk: Desk, ahead: bool) -> Iterator[RunningClock
         clock = next((each for each in edition.clocks if each.id == id), None) if edition is not None else None
         if edition is None or clock is None or (ahead and clock.unit is not ClockUnit.HOURS):
             continue
-        for about, since in WATCHES[id].began(entry, clock, desk):
+        for about, since, nth in WATCHES[id].began(entry, clock, desk):
             case = get_case(about) if WATCHES[id].of_customer else None
             due = (
                 ends_for(get_customer(case.customer), clock, at=since)
                 if case is not None
                 else ends_for_us(clock, at=since, desk=desk)
             )
-            yield RunningClock(clock=id, about=about, edition=edition.id, started_at=since, due_at=due.by)
+            yield RunningClock(
+                clock=id, about=about, nth=nth, edition=edition.id, started_at=since, due_at=due.by
+            )  # fmt: skip
 
 
 def _edition_of(entry: Entry, desk: Desk) -> Edition | None:
@@ -231,7 +268,8 @@ def _look(clock: RunningClock, *, may_be_late: bool, desk: Desk, at: datetime) -
 def _record(what: str, clock: RunningClock, *, at: datetime, actor: str, **detail: object) -> None:
     """What a matter of the legal register is about stands in that register only."""
     name = {} if clock.about.startswith("G-") else {"clock": clock.clock, "edition": clock.edition}
-    record(what, at=at, actor=actor, about=[clock.about], **name, **detail)
+    which = {"nth": clock.nth} if clock.nth > 1 else {}
+    record(what, at=at, actor=actor, about=[clock.about], **name, **which, **detail)
 
 
 # What only people do.
@@ -252,16 +290,22 @@ def tell_authority(key: str, *, authority: str, how: str, desk: Desk, at: dateti
     )  # fmt: skip
 
 
-def end_by_hand(clock: str, *, about: str, why: str, desk: Desk, at: datetime, actor: str) -> None:
+def end_by_hand(
+    clock: str, *, about: str, why: str, nth: int | None = None, desk: Desk, at: datetime, actor: str
+) -> None:
     """Counsel ends a clock, with the reason: a preservation that nobody needs any more, or a duty that fell away.
 
-    Raise NotYourDecision, NothingToTell, NoSuchClock.
+    `nth` says which, where several run about one thing. Raise NotYourDecision, NothingToTell, NoSuchClock.
     """
     _is_counsel(desk, actor)
     if not why.strip():
         raise NothingToTell("Say why it ends.")
     with transaction.atomic():
-        running = running_clock(clock, about=about)
+        found = [c for c in running_clocks(about=[about], clocks=[clock]) if nth in (None, c.nth)]
+        if len(found) > 1:
+            which = " or ".join(str(each.nth) for each in sorted(found, key=lambda each: each.nth))
+            raise NothingToTell(f"Several of these clocks run about {about}: say which one ends, {which}.")
+        running = found[0] if found else None
         if running is None or not end_clock(running, at=at, keep=True):
             raise NoSuchClock(NoSuchClock.__doc__)
         _record("clock.ended", running, at=at, actor=actor, why=why.strip()[:WORDS_MAX])
@@ -281,7 +325,7 @@ def _case_in(entry: Entry) -> Case | None:
 
 
 def _report_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
-    return [(entry.about[0], entry.at)] if entry.detail.get("outcome") != ReportOutcome.SEALED else []
+    return [_Began(entry.about[0], entry.at)] if entry.detail.get("outcome") != ReportOutcome.SEALED else []
 
 
 _NEVER_ANSWERED = frozenset({ReportOutcome.SEALED, ReportOutcome.SET_ASIDE})
@@ -308,7 +352,7 @@ def _acknowledged(clock: RunningClock, desk: Desk) -> bool:
 
 
 def _case_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
-    return [(entry.about[0], entry.at)]
+    return [_Began(entry.about[0], entry.at)]
 
 
 def _passed_on(clock: RunningClock, desk: Desk) -> bool:
@@ -331,7 +375,7 @@ def _threat_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     key = entry.about[0]
     matter, case = (get_matter(key), None) if key.startswith("G-") else (None, get_case(key))
     clause = matter.clause if matter is not None else case.clause if case is not None else ""
-    return [(key, entry.at)] if clause == clock.clause else []
+    return [_Began(key, entry.at)] if clause == clock.clause else []
 
 
 def _told(clock: RunningClock, desk: Desk) -> bool:
@@ -348,7 +392,7 @@ def _removal_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     case = _case_in(entry)
     if case is None or case.clause != clock.clause or entry.detail.get("form") != "removal_order":
         return []
-    return [(entry.about[0], datetime.fromisoformat(str(entry.detail["known_since"])))]
+    return [_Began(entry.about[0], datetime.fromisoformat(str(entry.detail["known_since"])))]
 
 
 def _removed(clock: RunningClock, desk: Desk) -> bool:
@@ -403,7 +447,7 @@ def _removed_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
         return measure is None or any(_takes_in(measure, each, case=case) for each in report.incidents)
 
     reports = reports_of_case(case.key)
-    return [(each.key, entry.at) for each in reports if each.received_at <= entry.at and gone(each)]
+    return [_Began(each.key, entry.at) for each in reports if each.received_at <= entry.at and gone(each)]
 
 
 def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
@@ -416,7 +460,7 @@ def _reported_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
         and (report.reading is None or report.reading.reason is not ReadingReason.COUNSEL_ALONE)
     )
     under = {each.clause for each in (matter, case) if each is not None}
-    return [(key, entry.at)] if sealed or clock.clause in under else []
+    return [_Began(key, entry.at)] if sealed or clock.clause in under else []
 
 
 def _until_ended(clock: RunningClock, desk: Desk) -> bool:
@@ -432,13 +476,25 @@ def _correction_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
     if case is None or clause is None or OF_RECORDS not in clause.rows:
         return []
     letter = get_letter(entry.about[0])
-    return [(case.key, entry.at)] if letter is not None and letter.kind is LetterKind.NOTICE else []
+    return [_Began(case.key, entry.at)] if letter is not None and letter.kind is LetterKind.NOTICE else []
 
 
 def _counter_notice_began(entry: Entry, clock: Clock, desk: Desk) -> list[_Began]:
-    """From when it came in, which may be before counsel noted it."""
-    received = entry.detail.get("received_at")
-    return [(entry.about[0], datetime.fromisoformat(str(received)) if received else entry.at)]
+    """From when it came in, which may be before counsel noted it; each of a case's by itself."""
+    key, received = entry.about[0], entry.detail.get("received_at")
+    came = [each.id for each in entries_of(key, what=[entry.what])]
+    since = datetime.fromisoformat(str(received)) if received else entry.at
+    return [_Began(key, since, came.index(entry.id) + 1)]
+
+
+def _entry_stands(desk: Desk) -> list[_Began]:
+    """The agent's last entry in the directory, also one that was noted before this clock was watched."""
+    noted = designations()
+    return [_Began(ABOUT, since_of(noted[-1]), len(noted))] if noted else []
+
+
+def _renewed(clock: RunningClock, desk: Desk) -> bool:
+    return len(designations()) > clock.nth
 
 
 def _nothing_stands(clock: RunningClock, desk: Desk) -> bool:
@@ -490,12 +546,16 @@ WATCHES: Mapping[str, Watch] = {
         of_customer=True,
         seen_to="What was disabled should be back, unless the claimant went to court: lift it, or end this clock.",
     ),
+    "copyright.agent_renewal": Watch(
+        stands=_entry_stands, done=_renewed, ahead=timedelta(days=60),
+        seen_to="Have the agent's entry in the directory renewed, and note it with tipstaff policy agent.",
+    ),
     "transit.correct_first": Watch(
         events=_SENT, began=_correction_began, done=_closed, of_customer=True,
         seen_to="The month to correct the records is over: two people may refuse the network's routes.",
     ),
 }  # fmt: skip
-"""Each clock that is begun by an event of the record."""
+"""Each clock that is watched here: begun by an event of the record, or by how things stand."""
 
 
 def _by_event(of: Callable[[Watch], frozenset[str]]) -> Mapping[str, tuple[str, ...]]:

@@ -38,7 +38,7 @@ from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
 from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
-from .complaint import ReadAnew
+from .complaint import NotKeptBack, ReadAnew
 from .editions import ExamplesDoNotHold
 from .our_clocks import NoSuchClock, NothingToTell
 from .suspension import NotWarned, NotYourDecision
@@ -72,6 +72,7 @@ __all__ = [
     "NotForAPersonToDecide",
     "NotInOrder",
     "NotInThisCase",
+    "NotKeptBack",
     "NotLeftToAPerson",
     "NotMerged",
     "NotNow",

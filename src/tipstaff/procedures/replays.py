@@ -60,6 +60,13 @@ def carry_on(key: str, *, desk: Desk, now: Callable[[], datetime], at_a_time: ti
         operations.end_replay(key, trouble=f"It failed: {type(why).__name__}. The worker's log says more.", at=now())
 
 
+def forget_sealed() -> None:
+    """Take out of what replays list the measures of whatever is sealed by now, also of what was sealed before releases
+    did so at once."""
+    for reports in operations.reports_with_measures():
+        operations.blank_measures(sealed_among(reports))
+
+
 def give_up(key: str, *, attempts: int, at: datetime) -> None:
     """A replay that stops the worker each time is tried no more by itself; its page says so."""
     trouble = f"It was tried {attempts} times and did not come to its end; the worker's log says why. Ask for it again."

@@ -6,6 +6,7 @@ people say, one of them a lead, with what shows it.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from tipstaff.cases.queries import list_cases
 from tipstaff.enforcement.queries import measures_on
@@ -15,7 +16,7 @@ from tipstaff.words import Candidate, Case, CaseOutcome, Degree, Role, Rung, Sco
 from .desk import Desk
 from .joint import Joint
 from .letters import edition_named
-from .suspension import lasts_for, resources_of, weigh_case_on
+from .suspension import briefer_on, lasts_for, resources_of, weigh_case_on
 
 TAKEN_DOWN = frozenset({Scope.ITEM, Scope.HOST_NAME})
 _LADDER = (Rung(scope=Scope.SERVICE, degree=Degree.SUSPEND),)
@@ -41,15 +42,15 @@ _OVERTURNED = frozenset({CaseOutcome.NOT_UPHELD, CaseOutcome.WITHDRAWN, CaseOutc
 
 
 def the_service(case: Case, desk: Desk, at: datetime) -> tuple[Candidate, ...]:
-    """The one service that the case is about, suspended; nothing where it names none, and nobody who is only probable
-    is suspended."""
+    """The one service that the case is about, suspended for as short a time as suffices; nothing where it names none,
+    and nobody who is only probable is suspended."""
     if case.service is None:
         return ()
     lasts = lasts_for(case, desk=desk, urgent=False)
     for conduct, told, _, terms in resources_of(case, confirmed_only=True):
         if told is not None and terms.service == case.service:
-            weighed = weigh_case_on(_LADDER, terms, conduct, desk=desk, at=at, lasts=lasts)
-            return tuple(candidate for candidate in weighed if candidate.chosen)
+            weigh = partial(weigh_case_on, _LADDER, terms, conduct, desk=desk, at=at, lasts=lasts)
+            return weigh(briefer=briefer_on(case, weigh, desk=desk, at=at))
     return ()
 
 

@@ -258,7 +258,7 @@ def plan_for(
                     case,
                     c,
                     candidates,
-                    until=at + (lasts if c.lasts_hours is None else timedelta(hours=c.lasts_hours)),
+                    until=ends_at(c, lasts=lasts, at=at),
                     notice=notice,
                     urgency=stands_on.urgency,
                     at=at,
@@ -439,8 +439,15 @@ def lasts_for(case: Case, *, desk: Desk, urgent: bool) -> timedelta:
 
 
 def briefer_for(case: Case, terms: Case, allegation: Conduct, *, desk: Desk, at: datetime) -> tuple[Briefer, ...]:
-    """The shorter time that the edition has for a first measure, and what speaks against it here: one of at least that
-    length, on the same, was in force to its own end, and it came to the same again or went on.
+    """`briefer_on` for what the case's own ladder takes."""
+    return briefer_on(case, lambda: weigh_case(terms, allegation, desk=desk, at=at), desk=desk, at=at)
+
+
+def briefer_on(
+    case: Case, weighed: Callable[[], Iterable[Candidate]], *, desk: Desk, at: datetime
+) -> tuple[Briefer, ...]:
+    """The shorter time that the edition has for a first measure, and what speaks against it for what is `weighed`: one
+    of at least that length, on the same, was in force to its own end, and it came to the same again or went on.
 
     What was lifted before, or fixed without a measure, shows of no time that it is too short.
     """
@@ -453,7 +460,7 @@ def briefer_for(case: Case, terms: Case, allegation: Conduct, *, desk: Desk, at:
     ran_out = [m for key in (*earlier, case.key) for m in measures_of_case(key) if _ran_out(m, lasts=lasts)]
     if not ran_out:
         return (Briefer(lasts=lasts),)
-    same = {candidate.selector for candidate in weigh_case(terms, allegation, desk=desk, at=at)}
+    same = {candidate.selector for candidate in weighed()}
     tried = next((m for m in reversed(ran_out) if m.selector in same), None)
     return (Briefer(lasts=lasts, flaw="" if tried is None else _tried_in_vain(tried, case=case)),)
 
@@ -478,6 +485,11 @@ def _why(urgency: Urgency | None) -> str:
     if urgency is None:
         return "The narrowest sufficient measure was planned after a warning."
     return f"Urgent ({urgency.ground}): {urgency.shown_by}"
+
+
+def ends_at(candidate: Candidate, *, lasts: timedelta, at: datetime) -> datetime:
+    """When a measure taken at `at` ends by itself: after the time with which it was weighed, else after `lasts`."""
+    return at + (lasts if candidate.lasts_hours is None else timedelta(hours=candidate.lasts_hours))
 
 
 def plan_chosen(

@@ -6,7 +6,8 @@ letter and no page for anybody else draws on it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import Kind, Waiting, waiting_by, waiting_kinds
@@ -107,7 +108,7 @@ class Level:
     waiting: int
     late: int
     today: int
-    """So many more will be late before the day ends, in UTC."""
+    """So many more will be late before the day ends where the operator is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,8 @@ def _level(kind: Kind, *, desk: Desk) -> timedelta:
 def lateness(*, desk: Desk, at: datetime) -> Lateness:
     """What is late now, and what will be late today. A case that is snoozed is late all the same."""
     levels = {kind: _level(kind, desk=desk) for kind in waiting_kinds()}
-    ends_at = datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    zone = ZoneInfo(desk.zone)
+    ends_at = datetime.combine(at.astimezone(zone).date() + timedelta(days=1), time(), zone)
     found, late, today = waiting_by(levels, at=at, ends_at=ends_at, limit=CASES_MAX)
     clauses: dict[str, list[Waiting]] = {}
     for each in found:

@@ -226,6 +226,15 @@ def first_uses(timestamp: int) -> None:
     acceptance.note_first_uses(desk=wiring.desk(), at=wiring.now())
 
 
+@app.periodic(cron="41 2 * * *")
+@app.task(name="late_news", queue="clock", queueing_lock="late_news")
+def late_news(timestamp: int) -> None:
+    """Every night: whoever came since an edition was announced is told of it, and what was sealed since it was judged
+    again goes out of what replays list."""
+    editions.tell_newcomers(desk=wiring.desk(), at=wiring.now())
+    replays.forget_sealed()
+
+
 @app.periodic(cron="29 3 * * *")
 @app.task(name="self_audits", queue="clock", queueing_lock="self_audits")
 def self_audits(timestamp: int) -> None:

@@ -161,10 +161,12 @@ class RunningClock:
     clock: str
     """Its name in the edition: `complaint.forward`."""
     about: str
-    """The case, the report or the matter that it runs for."""
+    """The case, the report or the matter that it runs for; `agent` for the copyright agent's entry."""
     edition: str
     started_at: datetime
     due_at: datetime
     """The first instant that is too late."""
     late_at: datetime | None = None
     """When it was found late."""
+    nth: int = 1
+    """Which of several about the same thing: the second counter-notice on a case has a clock of its own."""

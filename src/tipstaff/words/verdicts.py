@@ -62,6 +62,8 @@ class Reason(enum.StrEnum):
     """No clause covers it."""
     BELOW_THRESHOLD = "BELOW_THRESHOLD"
     """A clause takes what we measured, but its facts do not amount to what the clause asks for."""
+    CONDITION_FAILED = "CONDITION_FAILED"
+    """A clause takes what we measured, but its condition could not be worked out of the facts."""
     READER_UNSURE = "READER_UNSURE"
     """The reading is less sure than the edition asks."""
     COUNSEL_MUST_DECIDE = "COUNSEL_MUST_DECIDE"

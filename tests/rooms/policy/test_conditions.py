@@ -2,17 +2,31 @@
 
 import shutil
 import threading
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rooms.policy.test_editions import SPAM, mistaken
-from tipstaff.policy import load_edition, shipped_editions
+from tipstaff.policy import judge, load_edition, shipped_editions
+from tipstaff.policy.clauses import Failing
 from tipstaff.policy.conditions import BadCondition, read_condition, report_facts
-from tipstaff.words import Allegation
+from tipstaff.words import (
+    Allegation,
+    Attribution,
+    AttributionReason,
+    Disposition,
+    Grade,
+    History,
+    Moment,
+    Reason,
+    Role,
+    Sighting,
+)
 
 CONDITIONS = [clause.when for clause in shipped_editions()[-1].clauses if clause.when is not None]
 facts = st.dictionaries(
@@ -30,10 +44,58 @@ def test_a_condition_holds_only_where_it_is_true() -> None:
     assert "neither true nor false" in (read_condition("facts.seen_by").why_not(facts={"seen_by": 3}) or "")
 
 
+OF_MANY_KINDS = [
+    read_condition(text)
+    for text in (
+        "facts.other[2] == 'x'", "facts.seen_by / facts.other > 1", "facts.seen_by", "facts.validity + facts.other > 1",
+        "facts.other.matches(facts.validity)", "int(facts.validity) > 1", "facts.seen_by > 1 || facts.other",
+        "timestamp(facts.validity) > timestamp('2026-01-01T00:00:00Z')",
+    )
+]  # fmt: skip
+
+
+@settings(deadline=None)
 @given(facts)
-def test_whatever_is_stated_every_condition_has_an_answer(stated: dict[str, object]) -> None:
-    for condition in CONDITIONS:
-        assert condition.holds(facts=stated) in (True, False)  # type: ignore[arg-type]  # what hypothesis draws
+def test_whatever_is_stated_every_condition_has_an_answer(stated: Any) -> None:
+    for condition in (*CONDITIONS, *OF_MANY_KINDS):
+        held, failed = condition.holds(facts=stated), condition.failure(facts=stated)
+        assert held in (True, False)
+        assert not (held and failed), condition.text
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "failed"),
+    [
+        ("facts.a > 1", {"a": 1}, ""),
+        ("facts.a > 1", {}, ""),
+        ("facts.a > 1", {"a": "secret"}, "it compares what is not of one kind"),
+        ("facts.a[3] > 1", {"a": (1,)}, "it asks for a place that a list does not have"),
+        ("1 / facts.a > 1", {"a": 0}, "its arithmetic has no result"),
+        ("int(facts.a) > 1", {"a": "secret"}, "it calls something that does not take what is stated"),
+        ("facts.a", {"a": "secret"}, "its value is neither true nor false"),
+    ],
+)
+def test_a_condition_that_fails_says_so_and_repeats_nothing_of_what_is_stated(
+    text: str, stated: dict[str, object], failed: str
+) -> None:
+    assert read_condition(text).failure(facts=stated) == failed  # type: ignore[arg-type]  # of any kind
+
+
+def test_what_was_measured_and_no_condition_could_be_worked_out_of_is_a_persons() -> None:
+    edition = shipped_editions()[-1]
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    for targets, reason in ((40, Reason.BELOW_THRESHOLD), ("many", Reason.CONDITION_FAILED)):
+        seen = Sighting(
+            sensor="flows", id="1", kind="flows.scan", source=ip_address("192.0.2.7"), moment=Moment(at),
+            facts={"targets": targets, "minutes": 30, "announced": False},
+        )  # fmt: skip
+        holder = Attribution(grade=Grade.CONFIRMED, reason=AttributionReason.ONE_HOLDER, customer="acct-1")
+        verdict = judge(seen, attribution=holder, history=History(), edition=edition, received_at=at)
+        assert (verdict.reason, verdict.clause) == (reason, None)
+    assert (verdict.disposition, verdict.decides) == (Disposition.PERSON, Role.ANALYST)
+    assert edition.failing(seen) == (
+        Failing(clause="network.scanning", key="found_when", why="it compares what is not of one kind"),
+    )
 
 
 @pytest.mark.parametrize(

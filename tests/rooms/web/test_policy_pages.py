@@ -16,6 +16,7 @@ from django.urls import reverse
 from tipstaff import wiring
 from tipstaff.editions.models import EditionRow
 from tipstaff.editions.queries import get_edition, work_of
+from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_about
 from tipstaff.policy import edition_files, edition_folders, shipped_editions
 from tipstaff.policy.editions import digest_of
@@ -324,6 +325,19 @@ def test_counsel_takes_an_edition_its_way_in_the_console(adopted: datetime, log_
     again = counsel.post(reverse("console:edition_step", args=["2026-06", "post"]), follow=True)
     assert "An edition takes its steps in order" in again.content.decode()
     assert "in force" in words_of(counsel, "/policy/2026-06")
+
+
+def test_a_condition_that_failed_is_shown_with_the_policy_and_in_the_inbox(adopted: datetime, log_in: LogIn) -> None:
+    analyst, pages = log_in(Role.ANALYST), (reverse("console:policy"), reverse("console:inbox"))
+    assert not any("it compares what" in words_of(analyst, page) for page in pages)
+    for about in ("S-000001", "S-000002"):
+        record(
+            "condition.failed", at=adopted, actor="worker", about=[about, "condition:2026-01:network.scanning"],
+            edition="2026-01", clause="network.scanning", condition="found_when", why="it compares what is not alike",
+        )  # fmt: skip
+    for page in pages:
+        assert "network.scanning it compares what is not alike S-000002" in words_of(analyst, page), page
+    assert f"{reverse('console:sightings')}?find=S-000002" in analyst.get(pages[0]).content.decode()
 
 
 def approved(at: datetime, *, examples_hold: bool = True) -> None:

@@ -4,13 +4,14 @@ import dataclasses
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from tipstaff import wiring
-from tipstaff.cases.clocks import look_again, running_clock, start_clocks
+from tipstaff.cases.clocks import look_again, running_clocks, start_clocks
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import Narrowed, get_case, lineage_of, list_cases, members_of, notes_of
 from tipstaff.cases.rules import NEEDS_PERSON
@@ -192,7 +193,8 @@ def test_views_are_kept_shared_and_forgotten_by_their_owner_alone(day: object, l
 
 
 def test_lateness_is_what_a_look_at_every_case_finds(day: object, at: datetime) -> None:
-    desk, chance = wiring.desk(), random.Random(6)
+    zone = ZoneInfo("America/New_York")
+    desk, chance = dataclasses.replace(wiring.desk(), zone=zone.key), random.Random(6)
     row = CaseRow.objects.order_by("key")[0]
     states = (CaseState.WAITING_PERSON, CaseState.DISPUTED, CaseState.APPEALED, CaseState.CLOSED, CaseState.NOTIFIED)
     for n in range(150):
@@ -204,7 +206,7 @@ def test_lateness_is_what_a_look_at_every_case_finds(day: object, at: datetime) 
         row.save(force_insert=True)
     waiting = [case for case in list_cases(states=NEEDS_PERSON, limit=1000) if case.waits_since]
     assert len(waiting) > 40
-    midnight = datetime.combine(at.date() + timedelta(days=1), time(), UTC)
+    midnight = datetime.combine(at.astimezone(zone).date() + timedelta(days=1), time(), zone)
     by = {case.key: work.act_by(case, desk=desk) for case in waiting}
     found = work.lateness(desk=desk, at=at)
     late = sorted((due, key) for key, due in by.items() if due and due <= at)
@@ -323,6 +325,6 @@ def test_clocks_that_run_on_us_are_shown_and_only_counsel_notes_what_people_do(
     assert f"Ended for {case.key}." in counsel.post(
         reverse("console:clock_end"), ended, follow=True
     ).content.decode()  # fmt: skip
-    assert running_clock("terror.preserve", about=case.key) is None
+    assert running_clocks(about=[case.key], clocks=["terror.preserve"]) == []
     counsel.post(reverse("console:clock_told"), {**told, "how": "x" * 5000})
     assert max(len(str(e.detail["how"])) for e in trace(case.key) if e.what == "authority.told") == 500

@@ -32,7 +32,9 @@ class ClockOut(Schema):
 
     clock: str
     about: str
-    """The case or the report that it runs for."""
+    """The case or the report that it runs for; `agent` for the copyright agent's entry in the directory."""
+    nth: int
+    """Which of several about the same thing."""
     edition: str
     started_at: datetime
     due_at: datetime
@@ -58,6 +60,8 @@ class ClockEndIn(Schema):
     clock: Annotated[str, Field(min_length=1, max_length=64)]
     about: _Key
     why: _Words
+    nth: Annotated[int, Field(ge=1, le=9999)] | None = None
+    """Which, where several run about it."""
 
 
 class ClockDoneOut(Schema):
@@ -71,8 +75,8 @@ def clocks(request: HttpRequest) -> list[ClockOut]:
     """The clocks that run on us, soonest due first, at most as many as the console's page shows."""
     return [
         ClockOut(
-            clock=clock.clock, about=clock.about, edition=clock.edition, started_at=clock.started_at,
-            due_at=clock.due_at, late_at=clock.late_at, seen_to=seen_to,
+            clock=clock.clock, about=clock.about, nth=clock.nth, edition=clock.edition,
+            started_at=clock.started_at, due_at=clock.due_at, late_at=clock.late_at, seen_to=seen_to,
         )
         for clock, _, seen_to in reads.clocks_shown(None, legal=False)
     ]  # fmt: skip
@@ -89,7 +93,9 @@ def told(request: HttpRequest, asked: ToldIn) -> ClockDoneOut:
 def end(request: HttpRequest, asked: ClockEndIn) -> ClockDoneOut:
     """End a clock by hand, with the reason."""
     return _done(
-        partial(end_by_hand, asked.clock, about=asked.about, why=asked.why), request, said=f"Ended for {asked.about}."
+        partial(end_by_hand, asked.clock, about=asked.about, why=asked.why, nth=asked.nth),
+        request,
+        said=f"Ended for {asked.about}.",
     )
 
 

@@ -389,6 +389,10 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "source_port": (Annotated[StrictInt, Field(ge=0, le=65535)] | None, None),
             "url": (Annotated[str, Field(max_length=2000)], ""),
             "at": _OPTIONAL,
+            "keep_back": (
+                StrictBool,
+                Field(default=False, description="Our notice would endanger somebody: counsel alone goes on with it."),
+            ),
             "as_read": (
                 Annotated[str, Field(max_length=200)],
                 Field(default="", description="The key of its first incident: it was read right, go by all of it."),

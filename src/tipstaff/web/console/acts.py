@@ -128,7 +128,12 @@ def _read_as(given: Given) -> str:
         complaint.confirm_reading(given.key, first=first, desk=given.desk, at=given.at, actor=given.actor)
         return f"{given.key} goes by what was read."
     allegations = allegations_from(given.form, clauses={c.id for c in in_force().clauses if c.judged})
-    complaint.correct_reading(given.key, allegations=allegations, desk=given.desk, at=given.at, actor=given.actor)
+    keep_back = "keep_back" in given.form
+    complaint.correct_reading(
+        given.key, allegations=allegations, keep_back=keep_back, desk=given.desk, at=given.at, actor=given.actor
+    )  # fmt: skip
+    if keep_back:
+        return f"{given.key} is counsel's: nobody is told of it before a ground for silence is on record, or has ended."
     return f"{given.key} was read as you said, and goes its way."
 
 

@@ -50,11 +50,13 @@ def told(request: StaffRequest) -> HttpResponse:
 def end(request: StaffRequest) -> HttpResponse:
     """A clock is ended by hand, with the reason."""
     clock, about = asked_text(request.POST, "clock"), asked_text(request.POST, "about")
+    nth = asked_text(request.POST, "nth", characters_max=4)
 
     def run() -> str:
         end_by_hand(
-            clock, about=about, why=asked_text(request.POST, "why", characters_max=WORDS_MAX), desk=wiring.desk(),
-            at=wiring.now(), actor=request.user.get_username(),
+            clock, about=about, why=asked_text(request.POST, "why", characters_max=WORDS_MAX),
+            nth=int(nth) if nth.isdecimal() else None, desk=wiring.desk(), at=wiring.now(),
+            actor=request.user.get_username(),
         )  # fmt: skip
         return f"Ended for {about}."
 

@@ -16,9 +16,12 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.intake import queries as intake
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices import queries as notices
+from tipstaff.policy import edition_to_go_by
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
+from tipstaff.procedures.agent import ABOUT as AGENT
 from tipstaff.procedures.casework import URGENT, proposals_waiting, waiting_incidents
 from tipstaff.procedures.joint import may_be_proposed
+from tipstaff.procedures.judging import FailedCondition, failed_of
 from tipstaff.procedures.other_ways import Task, tasks, to_carry
 from tipstaff.procedures.our_clocks import WATCHES
 from tipstaff.procedures.reasons import Reasons, reasons_for_court
@@ -349,7 +352,9 @@ class Inbox:
     """Each with the role that sees to it."""
     sightings_total: int
     clocks: list[tuple[RunningClock, str, str]]
-    """Clocks of ours that end within a day, or have: each with its page, and what is to be done."""
+    """Clocks of ours that end soon, or have: each with its page, and what is to be done."""
+    failed: list[tuple[FailedCondition, str]]
+    """Conditions of the edition in force that could not be worked out in the last week."""
 
     @property
     def more_cases(self) -> bool:
@@ -364,7 +369,7 @@ class Inbox:
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-            or self.sightings or self.clocks or self.to_carry
+            or self.sightings or self.clocks or self.to_carry or self.failed
         )  # fmt: skip
 
 
@@ -387,22 +392,52 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
         sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
-        clocks=clocks_shown(at + CLOCKS_AHEAD, legal=legal),
+        clocks=clocks_shown(at, legal=legal),
+        failed=failed_conditions(edition_to_go_by(wiring.editions(), at=at), since=at - FAILED_SHOWN),
     )
 
 
-CLOCKS_AHEAD = timedelta(hours=24)
-"""So long before their end clocks of ours come into the inbox."""
+FAILED_SHOWN = timedelta(days=7)
+"""So long a condition that failed stays in the inbox."""
 
 
-def clocks_shown(due_before: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:
-    """Clocks that run on us: each with the address of what it is about, and what is to be done about it. What stands
-    in the legal register is for whoever keeps it."""
-    pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
+def failed_conditions(edition: Edition, *, since: datetime | None = None) -> list[tuple[FailedCondition, str]]:
+    """The conditions of an edition that could not be worked out, each with the page of what showed it last."""
     return [
-        (clock, reverse(pages[clock.about[0]], args=[clock.about]), WATCHES[clock.clock].seen_to)
-        for clock in running_clocks(due_before=due_before, clocks=WATCHES.keys(), register=legal, limit=INBOX_SHOWN)
+        (
+            each,
+            reverse("console:report", args=[each.last_on]) if each.last_on.startswith("R-")
+            else f"{reverse('console:sightings')}?{urlencode({'find': each.last_on})}",
+        )
+        for each in failed_of(edition, since=since)
+    ]  # fmt: skip
+
+
+def clocks_shown(soon_at: datetime | None, *, legal: bool) -> list[tuple[RunningClock, str, str]]:
+    """Clocks that run on us, soonest due first: each with the address of what it is about, and what is to be done about
+    it. With `soon_at`, only those that come into the inbox by then. What stands in the legal register is for whoever
+    keeps it."""
+    found = [
+        clock
+        for ahead in sorted({watched.ahead for watched in WATCHES.values()})
+        for clock in running_clocks(
+            due_before=soon_at + ahead if soon_at is not None else None,
+            clocks=[id for id, watched in WATCHES.items() if watched.ahead == ahead],
+            register=legal, limit=INBOX_SHOWN,
+        )
+    ]  # fmt: skip
+    found.sort(key=lambda clock: clock.due_at)
+    return [
+        (clock, _page_about(clock.about, legal=legal), WATCHES[clock.clock].seen_to) for clock in found[:INBOX_SHOWN]
     ]
+
+
+def _page_about(about: str, *, legal: bool) -> str:
+    """Where what a clock is about is shown."""
+    if about == AGENT:
+        return reverse("console:harbour" if legal else "console:clocks")
+    pages = {"C": "console:case", "R": "console:report", "G": "console:matter"}
+    return reverse(pages[about[0]], args=[about])
 
 
 def late_clocks(*, legal: bool) -> int:

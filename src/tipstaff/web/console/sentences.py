@@ -68,6 +68,7 @@ _MINOR = frozenset(
         "evidence.seen_again",
         "sighting.decided",
         "shadow.disagreed",
+        "condition.failed",
     }
 )
 
@@ -322,6 +323,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "edition.adopted": ("Edition adopted at the first start", "blue", _plain),
         "edition.confirmed": ("An adopted edition confirmed", "green", _says("why")),
         "edition.announced": ("Edition announced to all customers", "blue", _plain),
+        "edition.announced_later": ("Edition announced to customers who came later", "blue", _plain),
         "edition.approved": ("Edition approved", "green", _plain),
         "edition.compiled": ("Edition compiled: its examples hold", "green", _plain),
         "edition.drafted": ("Edition drafted", "grey", _plain),

@@ -50,6 +50,7 @@ from tipstaff.procedures.refusals import (
     NothingWasSaid,
     NotInOrder,
     NotInThisCase,
+    NotKeptBack,
     NotMerged,
     NotStanding,
     NotStillStopped,
@@ -106,7 +107,7 @@ REFUSED = (
     NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
-    ReadAnew,
+    ReadAnew, NotKeptBack,
     other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree,
     NotThatFar, NoSuchFilter,
 )  # fmt: skip
@@ -632,6 +633,7 @@ def policy(request: StaffRequest) -> HttpResponse:
         in_force=in_force,
         counts=shown.id == in_force.id and shown.effective_at <= wiring.now(),
         editions=editions,
+        failed=reads.failed_conditions(shown) if Ability.SEE_DESK in abilities_of(request.user) else [],
     )
 
 
