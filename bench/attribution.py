@@ -43,7 +43,29 @@ def main() -> None:
     from _database import database
 
     with database():
-        print(json.dumps(run(options), indent=1))
+        told = run(options)
+    print(json.dumps(told, indent=1))
+    if failed := failures(told):
+        sys.exit("; ".join(failed))
+
+
+def failures(told: dict) -> list[str]:
+    """What must not be, whatever it cost: somebody named in another's place, or two ways that do not agree."""
+    found = []
+    for part in ("truth", "near_edges"):
+        found += [f"{part}: {told[part][n]} {n}" for n in ("wrong_customer_at_confirmed", "wrong_customer_at_probable")
+                  if told[part][n]]  # fmt: skip
+        if told[part]["really_several_and_nobody_named"] != told[part]["really_several"]:
+            found.append(f"{part}: somebody is named where several had it")
+    for part in ("reference", "reference_near_edges"):
+        found += [f"{part}: {told[part]['different']} answers differ"] if told[part]["different"] else []
+    peer = told["pytricia"]
+    if isinstance(peer, dict) and peer["hits"] != told["bisect_over_lists"]["hits"]:
+        found.append("pytricia and the lists do not find the same")
+    if one := told.get("single_in_postgresql"):
+        found += [f"single: {one['wrong']} wrong"] if one["wrong"] else []
+        found += ["single: the plain query misses sessions"] if one["plain_found"] < one["named"] else []
+    return found
 
 
 def run(options: argparse.Namespace) -> dict:
@@ -447,7 +469,7 @@ def single(bound, made, told, options: argparse.Namespace) -> dict:
         named.append(-1 if answer.customer is None else int(answer.customer[1:]))
         sure.append(answer.grade is Grade.CONFIRMED)
     cpu, server = time.process_time() - cpu, server_seconds() - server
-    plain = []
+    plain, plain_found = [], 0
     with connection.cursor() as cursor:
         for address, at in asked:
             begin = time.perf_counter()
@@ -456,8 +478,9 @@ def single(bound, made, told, options: argparse.Namespace) -> dict:
                 "AND lo = %s AND port_first = 0 AND possible_from <= %s AND possible_until > %s",
                 [int(address), at * 10**6, at * 10**6],
             )
-            cursor.fetchall()
+            rows_found = cursor.fetchall()
             plain.append(time.perf_counter() - begin)
+            plain_found += bool(rows_found)
     truth = asked_of(
         made, told=told, address=made.address[stays], at=np.array([at for _, at in asked]),
         precision=np.zeros(len(asked), np.int64),
@@ -465,6 +488,7 @@ def single(bound, made, told, options: argparse.Namespace) -> dict:
     wrong = truth.wrong(np.array(named), surely=np.array(sure))
     return {
         "copied": copied, "questions": len(asked), "named": sum(n >= 0 for n in named), "wrong": int(wrong.sum()),
+        "plain_found": plain_found,
         "whole_answer_cpu_ms_here_and_server": [round(x * 1000 / len(asked), 3) for x in (cpu, server)],
         "whole_answer_ms": spread(times), "one_plain_query_ms": spread(plain),
     }  # fmt: skip

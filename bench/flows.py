@@ -71,6 +71,8 @@ def run(options: argparse.Namespace, folder: Path) -> dict:
         cpu, written = cpu + passed, written + rows
         merged = merge_seconds()
         growth.append({"hours": hour + 1, **kept(), "merge_cpu_seconds": merged, **look_up(flows, options.sample)})
+        # A whole day takes long: whoever must end it early still has what was measured.
+        print(json.dumps({"records": written, "cpu_seconds": round(cpu, 1), **growth[-1]}), file=sys.stderr, flush=True)
     last = growth[-1]
     for hour in range(options.hours, options.hours + options.further_hours):
         lay(flows.hour(hour, 400), source, load, options.per_batch)

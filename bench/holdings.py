@@ -114,15 +114,23 @@ def measure(options: argparse.Namespace, server: int | None) -> dict[str, Any]:
     ]
     begin = queries.records_begin_at()
 
+    def whose(address: IPv4Address, at: datetime) -> str:
+        period, place = (at - BEGIN).days, int(address) - int(lease_address(0))
+        return f"acct-{(period * (rows // PERIODS) + place) * 7919 % 1000}"
+
     def ask() -> None:
         for address, at in questions:
-            queries.holdings_covering(address, earliest=at, latest=at)
+            found = queries.holdings_covering(address, earliest=at, latest=at)
+            assert [h.customer for h in found if h.customer] == [whose(address, at)], (address, at)
 
     def ask_and_attribute() -> None:
         for address, at in questions:
             moment = Moment(at)
             found = queries.holdings_covering(address, earliest=moment.earliest, latest=moment.latest)
-            attribute(address, port=None, moment=moment, received_at=at, holdings=found, records_begin_at=begin)
+            answer = attribute(
+                address, port=None, moment=moment, received_at=at, holdings=found, records_begin_at=begin
+            )
+            assert answer.customer in (None, whose(address, at)), (address, at)
 
     look_ups = clock.time(ask, count=len(questions))
     answers = clock.time(ask_and_attribute, count=len(questions))

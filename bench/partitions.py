@@ -79,11 +79,14 @@ def spread_over(options: argparse.Namespace, of: int) -> dict:
     wall = time.perf_counter() - begin
     for m in machines:
         m.communicate()
+    right, wrong = (sum(a[name] for a in answered) for name in ("right", "wrong"))
+    # Of a whole log each question has one answer; a figure about answers that name nobody would be none.
+    assert (right, wrong) == (options.questions, 0), (right, wrong, options.questions)
     return {
         "machines": of,
         "questions": sum(a["questions"] for a in answered),
-        "right": sum(a["right"] for a in answered),
-        "wrong_customer": sum(a["wrong"] for a in answered),
+        "right": right,
+        "wrong_customer": wrong,
         "all_questions_wall_seconds": round(wall, 2),
         "busiest_machine": {
             key: max(part[key] for part in parts)
@@ -172,7 +175,9 @@ def machine(options: argparse.Namespace, number: int, of: int) -> None:
             source="bench", at=datetime(2025, 1, 1, tzinfo=UTC), actor="bench",
         )  # fmt: skip
         cpu, server, wall = time.process_time(), server_seconds(), time.perf_counter()
-        for kind, log, more in (("nat-flows", nat, {"inside_realm": "cgn"}), ("radius-csv", radius, {"realm": "cgn"})):
+        # The NAT is as young as its log: no connection was there before that nobody saw.
+        young = {"inside_realm": "cgn", "lasts_seconds": 0}
+        for kind, log, more in (("nat-flows", nat, young), ("radius-csv", radius, {"realm": "cgn"})):
             chosen = Options(source=kind, clock_error_seconds=1.0, **more)
             for load in take_in(log, sources()[kind], chosen, at=LATER, actor="bench"):
                 assert load.refused_total == 0, load.refused

@@ -86,10 +86,11 @@ def measure(kind: str, log: Path, number: int, *, into_database: bool) -> dict:
 
         server = server_seconds()
         begin, wall = time.process_time(), time.perf_counter()
-        list(take_in(log, source, options, at=now(), actor="bench"))
+        loads = list(take_in(log, source, options, at=now(), actor="bench"))
         told["whole_import_cpu_seconds"] = round(time.process_time() - begin, 2)
         told["whole_import_server_cpu_seconds"] = round(server_seconds() - server, 2)
         told["whole_import_seconds"] = round(time.perf_counter() - wall, 2)
+        assert (sum(x.records for x in loads), sum(x.bindings for x in loads)) == (number, told["bindings"]), loads
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE attribution_bindingrow")
     return told

@@ -24,8 +24,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
     with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
         for table in ("ledger_entry", "ledger_link", "ledger_evidencerow"):
             cursor.execute(f"DROP TRIGGER IF EXISTS append_only_truncate ON {table}")
-        for table in ("editions_editionrow", "editions_acceptancerow"):
-            cursor.execute(f"DROP TRIGGER IF EXISTS kept_truncate ON {table}")
+        cursor.execute("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'kept_truncate'")
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DROP TRIGGER kept_truncate ON {table}")
 
 
 @pytest.fixture(scope="module")

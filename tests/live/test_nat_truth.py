@@ -1,9 +1,7 @@
 """Real connections through a real NAT: whoever made one is named by the address and port that the far end saw."""
 
 import json
-import os
 import select
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +9,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from tests.live.needs import need_lab, tool
 from tipstaff import wiring
 from tipstaff.attribution.match import Question
 from tipstaff.attribution.operations import take_in
@@ -80,8 +79,7 @@ def plan(tmp_path) -> None:
 
 
 def test_every_connection_through_deterministic_nat_is_its_makers(tmp_path):
-    if why := Lab.unavailable():
-        pytest.skip(why)
+    need_lab()
     each = 5
     rules = "".join(
         f"ip saddr {inside} ip protocol tcp snat to {PUBLIC}:{1024 + n * BLOCK}-{1023 + (n + 1) * BLOCK}\n"
@@ -116,11 +114,8 @@ def until_it_tells(lab: Lab, logging: subprocess.Popen[bytes]) -> list[bytes]:
 
 
 def test_every_connection_through_a_nat_that_logs_flows_is_its_makers(tmp_path, settings):
-    conntrack = shutil.which("conntrack", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if conntrack is None:
-        pytest.skip("there is no conntrack; `apt-get install conntrack` brings it")
-    if why := Lab.unavailable():
-        pytest.skip(why)
+    conntrack = tool("conntrack", "conntrack")
+    need_lab()
     settings.FLOWS_FOLDER = tmp_path / "flows"
     each, log = 5, tmp_path / "nat.log"
     with Lab() as lab, log.open("wb") as into:

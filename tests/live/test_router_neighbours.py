@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.live.needs import SBIN, need_lab, tool
 from tests.live.running import until
-from tests.live.test_real_sources import SBIN, customers, running, tool
+from tests.live.test_real_sources import customers, running
 from tipstaff import wiring
 from tipstaff.attribution.neighbour_tables import heard, unstated
 from tipstaff.attribution.operations import take_in
@@ -71,8 +72,7 @@ def passed(at: datetime) -> bool:
 @pytest.mark.parametrize("table", ["35", "22"], ids=["ipNetToPhysicalTable", "ipNetToMediaTable"])
 def test_everybody_is_named_by_a_routers_neighbours(table, tmp_path):
     snmpd = tool("snmpd", "snmpd")
-    if why := Lab.unavailable():
-        pytest.skip(why)
+    need_lab()
     into, config = tmp_path / "looks.jsonl", tmp_path / "snmpd.conf"
     config.write_text(SNMPD)
     phases: list[tuple[list[datetime], dict[str, str]]] = []

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.needs import tool
 from tests.live.running import until
-from tests.live.test_real_sources import tool
 from tipstaff import wiring
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options

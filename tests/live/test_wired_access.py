@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.live.needs import need_lab, tool
 from tests.live.running import until
-from tests.live.test_real_sources import RADIUSD, SECRET, customers, running, tool
+from tests.live.test_real_sources import RADIUSD, SECRET, customers, running
 from tipstaff import wiring
 from tipstaff.attribution.neighbour_tables import heard
 from tipstaff.attribution.operations import take_in
@@ -275,8 +276,7 @@ def evening(tmp_path_factory) -> Evening:
     folder = tmp_path_factory.mktemp("switch")
     for name, package in (("hostapd", "hostapd"), ("wpa_supplicant", "wpasupplicant"), ("freeradius", "freeradius")):
         tool(name, package)
-    if why := Lab.unavailable():
-        pytest.skip(why)
+    need_lab()
     began = wiring.now()
     with Lab(customers=("192.0.2.7",), outside=("192.0.2.8",)) as lab, ExitStack() as stack:
         switch = Switch(lab, folder, stack)

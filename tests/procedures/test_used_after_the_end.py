@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.procedures.office import DAY, HOUR, NOON, Office
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
+from tipstaff.procedures import admission
 from tipstaff.procedures.admission import note_log_ins, note_traffic
 from tipstaff.procedures.subscribers import import_subscribers
 from tipstaff.registry import operations as registry
@@ -22,6 +23,7 @@ from tipstaff.words import (
     ServiceKind,
     Sighting,
     Standing,
+    UsageKind,
 )
 
 BY = {"at": NOON, "actor": "engineer"}
@@ -92,6 +94,72 @@ def test_a_log_in_of_a_list_of_subscribers_is_looked_for_as_well(office: Office,
     read(log)
     found = {(late.customer, late.reason) for late in note_log_ins(at=NOON, actor="worker")}
     assert found == {("acct-1", LateUseReason.CUSTOMER_TERMINATED), ("acct-2", LateUseReason.HOLDING_ENDED)}
+
+
+def test_another_servers_log_in_of_the_same_name_accuses_nobody(office: Office, tmp_path: Path) -> None:
+    ended = NOON - 10 * DAY
+    office.admit("acct-1")
+    held = {"kind": ResourceKind.LOGIN, "name": "alice", "customer": "acct-1", "held_from": NOON - 100 * DAY}
+    for scope in ("mail-7", "radius-east"):
+        registry.hold_resource(Resource(scope=scope, held_until=ended, **held), **BY)
+    log = tmp_path / "accounting.csv"
+    session(log, "alice", start=ended + 2 * HOUR, stop=ended + 3 * HOUR)
+    read(log)
+    # `radius` is no log of either; whoever is called alice there is nobody whom the registry knows.
+    assert note_log_ins(at=NOON, actor="worker") == []
+    east = Options(source="radius-east", clock_error_seconds=1.0)
+    earlier = tmp_path / "east.csv"
+    session(earlier, "alice", start=ended + HOUR, stop=ended + 2 * HOUR)
+    list(take_in(earlier, sources()["radius-csv"], east, **BY))
+    (found,) = note_log_ins(at=NOON, actor="worker")
+    assert (found.customer, found.use.source) == ("acct-1", "radius-east")
+    assert found.use.seen_at < ended + 2 * HOUR, "the later use on the other server hides nothing"
+
+
+def test_a_lease_of_a_line_whose_service_has_ended_is_found_and_a_machines_is_put_to_a_person(
+    office: Office, tmp_path: Path, monkeypatch
+) -> None:
+    ended, judged = NOON - 10 * DAY, []
+    monkeypatch.setattr(admission, "used_after_end", lambda found, **_: judged.append(found.customer))
+    for number in (1, 2, 3, 4):
+        office.admit(f"acct-{number}")
+        service = Service(
+            key=f"svc-{number}", customer=f"acct-{number}", kind=ServiceKind.ACCESS, port=f"dla01/{number}"
+        )
+        registry.add_service(service, **{**BY, "at": NOON - 100 * DAY})
+    # By a list of subscribers, by the registry, and by the port of a service alone; and a machine.
+    import_subscribers(["kind,value,service\n", "circuit,dla01/1,svc-1\n"], source="crm.csv", at=NOON - 90 * DAY,
+                       actor="engineer")  # fmt: skip
+    for kind, name, number in (("circuit", "dla01/2", 2), ("mac", "02:00:5e:10:00:04", 4)):
+        registry.hold_resource(
+            Resource(kind=ResourceKind(kind), name=name, customer=f"acct-{number}", service=f"svc-{number}",
+                     held_from=NOON - 100 * DAY), **BY,
+        )  # fmt: skip
+    log = tmp_path / "kea.log"
+
+    def leased(line: str, at, host: int, machine: str = "02:00:5e:10:00:09") -> str:
+        relay = " connected via relay at address: 198.51.100.1, identified by circuit-id: " if line else ""
+        return (
+            f"{at:%Y-%m-%d %H:%M:%S}.000 UTC Address: 10.0.0.{host} has been assigned for 1 hrs 0 mins 0 secs to a "
+            f"device with hardware address: hwtype=1 {machine}{relay}{line.encode().hex(':')}\n"
+        )
+
+    rows = [leased(f"dla01/{n}", ended - HOUR / 2, n) for n in (1, 2, 3)]
+    rows.append(leased("", ended - HOUR / 2, 4, "02:00:5e:10:00:04"))
+    log.write_text("".join(rows))
+    kea = Options(source="kea", circuits_unique=True, clock_error_seconds=1.0)
+    list(take_in(log, sources()["kea-forensic"], kea, **BY))
+    for number in (1, 2, 3, 4):
+        registry.end_service(f"svc-{number}", held_until=ended, **BY)
+    assert note_log_ins(at=NOON, actor="worker") == [], "a term that goes on after the end is no use"
+    log.write_text("".join(rows + [r.replace(f"{ended - HOUR / 2:%H:%M}", f"{ended + HOUR:%H:%M}") for r in rows]))
+    list(take_in(log, sources()["kea-forensic"], kea, **BY))
+    found = note_log_ins(at=NOON, actor="worker", desk=office.desk)
+    assert [(late.customer, late.use.kind, late.use.what) for late in found] == [
+        ("acct-1", UsageKind.LEASE, "circuit dla01/1"), ("acct-2", UsageKind.LEASE, "circuit dla01/2"),
+        ("acct-3", UsageKind.LEASE, "circuit dla01/3"), ("acct-4", UsageKind.LEASE, "mac 02:00:5e:10:00:04"),
+    ]  # fmt: skip
+    assert judged == ["acct-1", "acct-2", "acct-3"]
 
 
 def test_a_sighting_of_what_nobody_has_a_right_to_is_found_when_all_of_its_time_lies_behind_the_end(

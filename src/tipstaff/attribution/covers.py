@@ -2,22 +2,37 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.db.models import Max
 from django.db.models.functions import Greatest
 
 from .codes import OPEN
-from .models import CoverRow, MissedRow, SourceRow
+from .models import CoverRow, LoadRow, MissedRow, SourceRow
 from .protocol import Span
 
 QUIET = 3600 * 1_000_000
-"""Two readings of a source that lie no farther apart, in microseconds, are taken for one: logs have quiet times."""
+"""Two readings of a source that lie farther apart, in microseconds, are never taken for one. Those that lie no farther
+are, where it is one file that was read on: logs have quiet times."""
+SILENCES = 2
+"""Between two files of a log that one was missing shows where all is silent for longer than so many times the longest
+silence within files that were read."""
+_DAY = 86_400 * 1_000_000
 
 
-def note_cover(source: int, covers: tuple[int, int]) -> tuple[int, int]:
-    """A source was read from one instant to another, in the caller's transaction: stretches that touch become one,
-    which is given back."""
+def quiet_between_files(source: int, covers: tuple[int, int], *, silence: int, error: int) -> int:
+    """For how long, in microseconds, a log may be silent between a file that speaks of `covers` and another one before
+    or after it, if none is missing between: as files of about that time were, and its clock may be wrong."""
+    first, last = covers
+    near = LoadRow.objects.filter(source_id=source, covers_from__lte=last + _DAY, covers_until__gte=first - _DAY)
+    longest = max(silence, near.aggregate(longest=Max("silence"))["longest"] or 0)
+    return min(QUIET, SILENCES * longest + 2 * error)
+
+
+def note_cover(source: int, covers: tuple[int, int], *, quiet: int = QUIET) -> tuple[int, int]:
+    """A source was read from one instant to another, in the caller's transaction: stretches that lie no more than
+    `quiet` apart become one, which is given back."""
     SourceRow.objects.select_for_update().get(pk=source)
     first, last = covers
-    touched = CoverRow.objects.filter(source_id=source, since__lte=last + QUIET, until__gte=first - QUIET)
+    touched = CoverRow.objects.filter(source_id=source, since__lte=last + quiet, until__gte=first - quiet)
     edges = list(touched.values_list("since", "until"))
     touched.delete()
     whole = min([first, *(s for s, _ in edges)]), max([last, *(u for _, u in edges)])

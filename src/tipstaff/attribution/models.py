@@ -48,6 +48,8 @@ class LoadRow(models.Model):
     clock_error = models.BigIntegerField()
     covers_from = models.BigIntegerField(null=True)
     covers_until = models.BigIntegerField(null=True)
+    silence = models.BigIntegerField(null=True)
+    """The longest time between two records after each other, in microseconds; null before it was kept."""
     read_at = models.DateTimeField()
 
     class Meta:

@@ -21,7 +21,7 @@ from tipstaff.words import PUBLIC, RefusedLine, SourceLoad, require_aware
 
 from . import flow_copies, flow_parts, staging, taking_out
 from .clocks import Arrivals, KnownClock, clock_error
-from .covers import note_cover, note_lasting, note_missed, read_until
+from .covers import QUIET, note_cover, note_lasting, note_missed, quiet_between_files, read_until
 from .flow_files import placed
 from .intervals import HEARD, Clock, bindings, joined, longest_term, with_defaults
 from .models import BindingRow, LoadRow, RealmRow, SourceRow
@@ -209,6 +209,10 @@ class _Batch:
     term: int = 0
     grown: bool = False
     """Whether the file was read before, and had grown since: it is written as things happen."""
+    goes_on_from: int | None = None
+    """The last instant of the reading of the same file that ended where it begins: nothing lies between the two."""
+    silence: int = 0
+    """The longest time between two records after each other, in microseconds."""
 
     def add(self, parsed: Parsed, data: bytes, source: Source, options: Options) -> None:
         self.digest.update(data)
@@ -225,10 +229,22 @@ class _Batch:
         self.refused_total += parsed.refused_total
         self.records += parsed.count
         self.missed += parsed.missed
+        self._note_silence(parsed)
         if parsed.covers is not None:
             first, last = parsed.covers
             before = self.covers or parsed.covers
             self.covers = (min(first, before[0]), max(last, before[1]))
+
+    def _note_silence(self, parsed: Parsed) -> None:
+        """What a record says later of the same is heard of as well."""
+        if parsed.covers is None or not parsed.records.height:
+            return
+        times = parsed.records.get_column("seen" if "seen" in parsed.records.columns else "since").to_numpy()
+        times = np.sort(times)
+        within = int(np.diff(times).max()) if len(times) > 1 else 0
+        earlier = self.goes_on_from if self.covers is None else self.covers[1]
+        between = 0 if earlier is None else parsed.covers[0] - earlier
+        self.silence = max(self.silence, within, between)
 
 
 def _batches(
@@ -236,7 +252,7 @@ def _batches(
     *, at: datetime, actor: str, progress: Progress,
 ) -> Iterator[SourceLoad]:  # fmt: skip
     own = _last_of_this_file(row, file, place)
-    batch = _Batch(place, place, grown=own is not None)
+    batch = _Batch(place, place, grown=own is not None, goes_on_from=own)
     goes_on, after = own is not None, read_until(row.pk) if own is None else own
     latest = micro(at + max(AHEAD, timedelta(seconds=options.clock_error_seconds or 0)))
     for data in stretches(file, source, place):
@@ -249,7 +265,7 @@ def _batches(
         progress(len(data))
         if sum(p.height for p in batch.parts) >= BATCH_RECORDS:
             yield _write(batch, file, source, options, row, path, at=at, actor=actor)
-            batch = _Batch(batch.end_byte, batch.end_byte, grown=batch.grown)
+            batch = _Batch(batch.end_byte, batch.end_byte, grown=batch.grown, goes_on_from=after)
     if batch.end_byte > batch.first_byte:
         yield _write(batch, file, source, options, row, path, at=at, actor=actor)
 
@@ -321,15 +337,24 @@ def _write(
         clock_error=error,
         covers_from=batch.covers[0] if batch.covers else None,
         covers_until=batch.covers[1] if batch.covers else None,
+        silence=batch.silence,
         read_at=at,
     )
     SourceRow.objects.filter(pk=row.pk, term__lt=batch.term).update(term=batch.term)
-    if source.lasts_seconds:
+    if source.lasts_seconds or (source.joins is Joins.SESSION and options.lasts_seconds is not None):
         beside = source.momentary and not options.one_port
         note_lasting(row, stated=options.lasts_seconds, usual=source.lasts_seconds, beside=beside)
     if source.joins in (Joins.SESSION, Joins.LEASE):
         note_missed(row.pk, batch.missed, batch.covers)
-    whole = None if batch.covers is None else note_cover(row.pk, batch.covers)
+    whole = None
+    if batch.covers is not None:
+        first, last = batch.covers
+        quiet = QUIET
+        if source.rotated and not options.follows:
+            quiet = quiet_between_files(row.pk, batch.covers, silence=batch.silence, error=error)
+        if batch.goes_on_from is not None and 0 <= first - batch.goes_on_from <= QUIET:
+            first = batch.goes_on_from
+        whole = note_cover(row.pk, (first, last), quiet=quiet)
     added = 0
     if records is not None and records.height:
         realm, inside_realm = _realm(options.realm), _realm(options.inside_realm)

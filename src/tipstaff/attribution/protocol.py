@@ -123,6 +123,8 @@ class Options:
     """How long a connection, or a block of ports, lasts at most; None: a day. 0: none outlasts a gap of the log."""
     one_port: bool = False
     """No NAT of the source gives a public port to two inside addresses at once, whatever they are connected with."""
+    follows: bool = False
+    """The file goes on where another one of the source ended, though all is silent for longer between the two."""
     one_pool: bool = False
     """No access server (NAS) gives out an address that another has given out and not taken back."""
 
@@ -167,6 +169,8 @@ class Source(Protocol):
     """True when such a file says what is so now, and need not say since when: its past is what its readings said."""
     momentary: bool
     """True when each record is one connection."""
+    rotated: bool
+    """True for a log of which one file follows on another: that none is missing between two, their silence tells."""
     lasts_seconds: float
     """How long what it tells of may last without a word, if nobody says otherwise; 0 where that is not reckoned."""
     tells_lateness: bool
@@ -195,6 +199,7 @@ class Kind:
     whole = False
     says_the_present = False
     momentary = False
+    rotated = False
     lasts_seconds = 0.0
     tells_lateness = False
     clock_error_seconds = 1.0

@@ -105,22 +105,38 @@ def machines_of(login: str, *, earliest: datetime, latest: datetime) -> list[Bin
     return sorted(rows, key=lambda b: (str(b.prefix), b.source, b.possible_from))
 
 
-def last_log_ins(names: Sequence[str]) -> list[tuple[str, datetime, str]]:
-    """Of these log-ins those of which logs speak: (log-in, the last instant at which it surely was in use, source)."""
-    if not names:
-        return []
-    rows = fetch_planned(
-        "SELECT DISTINCT ON (b.subject) b.subject, b.sure_until, s.name FROM attribution_bindingrow b "
-        "JOIN unnest(%s::text[]) w(name) ON w.name = b.subject JOIN attribution_sourcerow s ON s.id = b.source_id "
-        "WHERE b.kind = %s AND b.sure_from < b.sure_until AND b.sure_until < %s ORDER BY b.subject, b.sure_until DESC",
-        [list(names), USERNAME, OPEN],
-    )
-    return [(name, EPOCH + timedelta(microseconds=until - 1), source) for name, until, source in rows]
-
-
 SESSION_LOGS, LEASE_LOGS = ("radius-csv", "radius-detail"), ("dnsmasq", "isc-dhcpd", "kea-forensic", "kea-memfile")
 """Sources that say that something was used: a session went on, a lease was asked for. What a plan, a list or a table of
 neighbours says, somebody else may have brought about."""
+_LAST_USES = """
+SELECT DISTINCT ON (b.kind, b.subject, s.name) b.kind, b.subject, u.at, s.name
+FROM attribution_bindingrow b
+JOIN unnest(%s::smallint[], %s::text[]) w(kind, name) ON w.kind = b.kind AND w.name = b.subject
+JOIN attribution_sourcerow s ON s.id = b.source_id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN s.kind = ANY(%s) THEN greatest(b.sure_from, b.heard) ELSE b.sure_until - 1 END AS at) u
+WHERE b.sure_from < b.sure_until AND b.sure_until < %s AND (b.kind = %s OR s.kind = ANY(%s))
+ORDER BY b.kind, b.subject, s.name, u.at DESC
+"""
+
+
+def last_uses(names: Sequence[tuple[SubjectKind, str]]) -> list[tuple[SubjectKind, str, datetime, str]]:
+    """Of these log-ins, circuits and machines those of which logs speak: (kind, name, the last instant at which it
+    surely was in use, source), one of each source: two servers may each have an `alice`.
+
+    A session is in use as long as its records say that it went on; a lease when it was given or renewed, whatever its
+    term. Of circuits and machines only logs of sessions and leases count.
+    """
+    if not names:
+        return []
+    rows = fetch_planned(
+        _LAST_USES,
+        [[KINDS.index(kind) for kind, _ in names], [name for _, name in names], list(LEASE_LOGS), OPEN, USERNAME,
+         [*SESSION_LOGS, *LEASE_LOGS]],
+    )  # fmt: skip
+    return [(_kind(kind), name, _at(at), source) for kind, name, at, source in rows]
+
+
 _FIRST_USES = """
 SELECT DISTINCT ON (b.kind, b.subject, w.since, s.name) b.kind, b.subject, greatest(b.sure_from, w.since), s.name
 FROM attribution_bindingrow b

@@ -89,10 +89,12 @@ def confirm(key: ADMISSION, why: WHY) -> None:
 
 @_command("seen")
 def seen(
-    kind: Annotated[UsageKind, typer.Argument(help="traffic, login or announcement")],
-    what: Annotated[str, typer.Argument(help='An address, a log-in, or a route: "198.51.100.0/24 AS64500".')],
+    kind: Annotated[UsageKind, typer.Argument(help="traffic, login, announcement or lease")],
+    what: Annotated[
+        str, typer.Argument(help='An address, a log-in, a route ("198.51.100.0/24 AS64500"), or "circuit NAME".')
+    ],
     at: Annotated[str, typer.Option("--at", help="When it was seen; left out: now.")] = "",
-    source: Annotated[str, typer.Option("--source", help="Who saw it.")] = "by hand",
+    source: Annotated[str, typer.Option("--source", help="Who saw it; of a log-in, its log's source.")] = "by hand",
 ) -> None:
     """Say that something was seen in use: a finding if its holder's right had ended, else a log-in accepts a policy."""
     from tipstaff import wiring
@@ -109,7 +111,7 @@ def seen(
 
 @_command("search-logs")
 def search_logs() -> None:
-    """Look through the logs of sessions for log-ins after the right to them had ended; done every night, too."""
+    """Look through the logs of sessions and leases for what is used after the right to it; done every night, too."""
     from tipstaff import wiring
     from tipstaff.procedures import admission
 

@@ -67,6 +67,12 @@ def import_files(
             help="Seconds that a NAT's connection or block of ports lasts at most; left out: a day.",
         ),
     ] = None,
+    follows: Annotated[
+        bool,
+        typer.Option(
+            "--follows", help="No file is missing before these, though all is silent between them and the last one."
+        ),
+    ] = False,
     one_port: Annotated[
         bool,
         typer.Option("--one-port", help="No NAT gives one public port to two inside addresses at once."),
@@ -107,7 +113,7 @@ def import_files(
             options = options_of(
                 kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
                 clock_error=clock_error, circuits_unique=circuits_unique, one_pool=one_pool, lasts=lasts,
-                one_port=one_port,
+                one_port=one_port, follows=follows,
             )  # fmt: skip
             import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
             return

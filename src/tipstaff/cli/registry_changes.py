@@ -29,7 +29,7 @@ def add_commands(app: typer.Typer) -> None:
     """Hang this module's commands on `tipstaff registry`."""
     for command in (
         show, customer, service, end_service, user, history, changes, undo, standing, contacts, bounced, reached,
-        letter, hold, end, transfer, resource, accept, netbox, delivery_key,
+        letter, hold, end, transfer, resource, site, accept, netbox, delivery_key,
     ):  # fmt: skip
         app.command(command.__name__.replace("_", "-"))(in_sentences(command))
 
@@ -550,6 +550,36 @@ def resource(
         **who,
     )  # fmt: skip
     done(f"{customer} holds {kind} {name}; its number is {key}.", as_json=as_json, number=key)
+
+
+def site(
+    host_name: Annotated[str, typer.Argument(help="shop.example.net")],
+    address: Annotated[str, typer.Argument(help="Where it is answered.")],
+    customer: CUSTOMER,
+    service: SERVICE = "",
+    since: Annotated[str, typer.Option("--since", help="Left out: now, or of a known one as it is.")] = "",
+    until: Annotated[str, typer.Option("--until", help="When it ends, or has ended.")] = "",
+    as_json: AS_JSON = False,
+) -> None:
+    """Say for which customer a virtual host is answered at an address, or when that ends."""
+    from tipstaff.procedures import registering
+    from tipstaff.registry import queries
+    from tipstaff.words import Site
+
+    who = by()
+    try:
+        where = ip_address(address)
+    except ValueError:
+        raise typer.BadParameter(f"{address!r} is not an IPv4 or IPv6 address.") from None
+    known = [s for s in queries.sites_named(host_name, at=who["at"]) if (s.address, s.customer) == (where, customer)]
+    begin = instant(since) or (known[0].since if known else who["at"])
+    kept = known[0].service if known else None
+    told = Site(
+        host_name=host_name, address=where, customer=customer, service=service or kept, since=begin,
+        until=instant(until),
+    )  # fmt: skip
+    new = registering.save_site(told, **who)
+    done(f"{host_name} at {where} is {customer}'s." if new else "Nothing has changed.", as_json=as_json, changed=new)
 
 
 def accept(

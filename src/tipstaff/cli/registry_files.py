@@ -5,14 +5,14 @@ import errno
 import getpass
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tipstaff.words import ImportPreview, Outside
 
@@ -44,10 +44,10 @@ def _import_one(file: Path, *, rest: bool) -> ImportPreview:
 
     try:
         # With --rest the file is read as it goes in, and never held as a whole.
-        with open(file, encoding="utf-8-sig", newline="") as opened, shown_reading(file, rest) as read:
+        with open(file, encoding="utf-8-sig", newline="") as opened, shown_taking_in(file) as shown:
             return import_registry(
-                read(opened) if rest else opened.read().splitlines(keepends=True), source_name=file.name,
-                at=wiring.now(), actor=getpass.getuser(), rest=rest,
+                shown.read(opened if rest else opened.read().splitlines(keepends=True)), source_name=file.name,
+                at=wiring.now(), actor=getpass.getuser(), rest=rest, progress=shown.take_in,
             )  # fmt: skip
     except (OSError, UnicodeDecodeError) as why:
         refuse(file, why)
@@ -117,20 +117,38 @@ def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
     return "\n".join(lines)
 
 
+class ShownTakingIn:
+    """How much of a file has been read and how many of its rows are taken in, shown by two bars."""
+
+    def __init__(self, bars: Progress, file: Path) -> None:
+        self._bars = bars
+        # A pipe does not say how long it is.
+        size = file.stat().st_size if file.is_file() else None
+        self._read = bars.add_task("read", total=size, told=file.name)
+        self._rows = bars.add_task("taken in", total=None, told="rows")
+
+    def read(self, lines: Iterable[str]) -> Iterator[str]:
+        rows = -1  # The first line names the columns.
+        for line in lines:
+            rows += 1
+            self._bars.advance(self._read, len(line.encode()))
+            yield line
+        self._bars.update(self._rows, total=max(rows, 0))
+
+    def take_in(self, rows: int) -> None:
+        self._bars.advance(self._rows, rows)
+
+
 @contextlib.contextmanager
-def shown_reading(file: Path, shown: bool) -> Iterator[Callable[[Iterable[str]], Iterator[str]]]:
-    """A wrapper for a file's lines that shows on a terminal how much of it has been read."""
-    columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+def shown_taking_in(file: Path) -> Iterator[ShownTakingIn]:
+    """Bars on standard error, gone at the end, where that is a terminal: how far a file has been read and taken in."""
+    columns = (
+        TextColumn("{task.fields[told]}"), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
-        task = progress.add_task(file.name, total=file.stat().st_size)
-
-        def read(lines: Iterable[str]) -> Iterator[str]:
-            for line in lines:
-                progress.advance(task, len(line))
-                yield line
-
-        yield read
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        yield ShownTakingIn(bars, file)
 
 
 def many(number: int, what: str) -> str:

@@ -18,7 +18,7 @@ from tipstaff.words import SourceLoad
 
 from .base import database
 from .registry_changes import instant
-from .registry_files import refuse
+from .registry_files import refuse, shown_taking_in
 from .tables import print_rows
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def options_of(
     circuits_unique: bool,
     one_pool: bool,
     lasts: float | None,
+    follows: bool,
     one_port: bool,
 ) -> "Options":
     """The words of the command line as a source's options; BadParameter for a zone that there is not."""
@@ -70,6 +71,7 @@ def options_of(
         circuits_unique=circuits_unique,
         one_pool=one_pool,
         lasts_seconds=lasts,
+        follows=follows,
         one_port=one_port,
     )
 
@@ -241,9 +243,9 @@ def _import_subscribers(file: Path, *, actor: str, at: datetime, as_json: bool) 
     from tipstaff.procedures.subscribers import NotSubscribers, import_subscribers
 
     try:
-        done, refused = import_subscribers(
-            file.read_text(encoding="utf-8-sig").splitlines(), source=file.name, at=at, actor=actor
-        )
+        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        with shown_taking_in(file) as shown:
+            done, refused = import_subscribers(shown.read(lines), source=file.name, at=at, actor=actor)
     except (OSError, UnicodeDecodeError) as why:
         refuse(file, why)
     except NotSubscribers as why:

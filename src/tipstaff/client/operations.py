@@ -1253,6 +1253,15 @@ class SightingsDecision(TypedDict):
     why: str
 
 
+class SiteIn(TypedDict):
+    host_name: str
+    address: str
+    customer: str
+    service: NotRequired[str | None]
+    since: str
+    until: NotRequired[str | None]
+
+
 class SiteOut(TypedDict):
     """A name that is answered at an address."""
 
@@ -1660,6 +1669,10 @@ class Client(Caller):
         return self._call(
             "GET", "/api/registry/resources", query={"kind": kind, "name": name, "at": at, "known_at": known_at}
         )
+
+    def save_site(self, asked: SiteIn, *, idempotency_key: str | None = None) -> Reply[dict[str, bool]]:
+        """Say for whom a host name is answered at an address; with the same `since` again its end. 409 when it is"""
+        return self._call("POST", "/api/registry/sites", body=asked, idempotency_key=idempotency_key)
 
     def end_resource(self, number: int, asked: EndIn, *, idempotency_key: str | None = None) -> Reply[dict[str, int]]:
         """Takes the scope `registry:act` and a role that may change customers and what they hold, and undo changes."""

@@ -3,7 +3,7 @@
 Nothing here decides about anybody. Vetting says what it saw and why it matters; a person accepts or refuses, in words.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -12,7 +12,7 @@ from itertools import chain
 from django.db import transaction
 
 from tipstaff.attribution.match import plain_address
-from tipstaff.attribution.queries import last_log_ins
+from tipstaff.attribution.queries import last_uses
 from tipstaff.ledger.operations import record
 from tipstaff.policy import Edition
 from tipstaff.registry import operations as registry
@@ -32,6 +32,7 @@ from tipstaff.words import (
     Origin,
     ResourceKind,
     Sighting,
+    SubjectKind,
     Tier,
     Usage,
     UsageKind,
@@ -151,10 +152,16 @@ def note_use(
 
 
 def note_log_ins(*, at: datetime, actor: str, desk: Desk | None = None) -> list[LateUse]:
-    """What the logs of sessions show of log-ins whose holders' right to them has ended; the findings that are new."""
+    """What the logs of sessions and leases show of log-ins, circuits and machines whose holders' right to them has
+    ended; the findings that are new. Whoever is behind a NAT has a session or a lease as well."""
     found = []
-    for name, seen_at, source in last_log_ins(queries.log_ins_without_a_right(at=at)):
-        finding = _late(Usage(kind=UsageKind.LOGIN, what=name, seen_at=seen_at, source=source))
+    for kind, name, seen_at, source in last_uses(queries.subscribers_without_a_right(at=at)):
+        log_in = kind is SubjectKind.USERNAME
+        use = Usage(
+            kind=UsageKind.LOGIN if log_in else UsageKind.LEASE, what=name if log_in else f"{kind} {name}",
+            seen_at=seen_at, source=source,
+        )  # fmt: skip
+        finding = _late(use)
         if finding is not None and _put_down(finding, desk=desk, at=at, actor=actor):
             found.append(finding)
     return found
@@ -195,7 +202,8 @@ def _put_down(finding: LateUse, *, desk: Desk | None, at: datetime, actor: str) 
     """On record, and with the desk before the judge (row 32); whether it is new."""
     with transaction.atomic():
         new = registry.note_late_use(finding, at=at, actor=actor)
-        if desk is not None:
+        # A machine may have been sold, and its hardware address can be taken by anybody: a person looks at that.
+        if desk is not None and not finding.use.what.startswith(f"{SubjectKind.MAC} "):
             used_after_end(finding, desk=desk, at=at)
     return new
 
@@ -212,8 +220,12 @@ def _late(use: Usage) -> LateUse | None:
 
 def _held(use: Usage) -> Iterator[list[Period]]:
     """Who held what is in use, one list for each thing: an announcement uses a prefix and an AS number."""
+    if use.kind is UsageKind.LEASE:
+        kind, _, name = use.what.partition(" ")
+        yield queries.periods_of_subscriber(SubjectKind(kind), name, source=use.source)
+        return
     if use.kind is UsageKind.LOGIN:
-        yield [*queries.periods_of_resources([ResourceKind.LOGIN], use.what), *queries.periods_of_log_in(use.what)]
+        yield queries.periods_of_subscriber(SubjectKind.USERNAME, use.what, source=use.source)
         yield queries.periods_of_resources([ResourceKind.MAILBOX], use.what.lower())
         return
     prefix, _, origin = use.what.partition(" ")
@@ -246,12 +258,14 @@ def load_list(kind: ListKind, lines: Iterable[str], *, file_name: str, at: datet
 
 
 def import_registry(
-    lines: Iterable[str], *, source_name: str, at: datetime, actor: str, dry_run: bool = False, rest: bool = False
-) -> ImportPreview:
+    lines: Iterable[str], *, source_name: str, at: datetime, actor: str, dry_run: bool = False, rest: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> ImportPreview:  # fmt: skip
     """Take in a file; with `dry_run`, only say what it would change. New and changed customers are vetted.
 
     It is a CSV file of the registry, or what a regional internet registry publishes: RPSL objects, ARIN's records or
-    delegated-extended statistics. With `rest`, bad rows are told by line and the good ones taken in.
+    delegated-extended statistics. With `rest`, bad rows are told by line and the good ones taken in. `progress` is
+    called with how many rows more have been taken in or refused.
     """
     lines = iter(lines)
     begun, first = [], ""
@@ -263,9 +277,13 @@ def import_registry(
     whole = chain(begun, lines)
     if looks_published(first):
         sheet = read_published(whole, source_name=source_name, at=at, holder_of=_holder_of)
-        preview = registry.take_in(sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest)
+        preview = registry.take_in(
+            sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest, progress=progress
+        )
     else:
-        preview = registry.import_csv(whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest)
+        preview = registry.import_csv(
+            whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest, progress=progress
+        )
     if preview.applied:
         vet_changed(preview.change, at=at, actor=actor)
     return preview
@@ -303,6 +321,14 @@ def read_use(kind: UsageKind, what: str, *, seen_at: datetime, source: str) -> U
             what = plain_name(ResourceKind.ROUTE, what)
         elif kind is UsageKind.TRAFFIC:
             what = str(ip_network(what))
+        elif kind is UsageKind.LEASE:
+            of, _, name = what.partition(" ")
+            if of not in _OF_LEASES or not name:
+                raise BadUse(f'a lease is one of "circuit NAME" or "mac NAME", not "{what[:60]}"')
+            what = f"{of} {plain_name(_OF_LEASES[of], name)}"
     except (ValueError, NotInItsForm) as why:
         raise BadUse(str(why)) from why
     return Usage(kind=kind, what=what, seen_at=seen_at, source=source)
+
+
+_OF_LEASES = {SubjectKind.CIRCUIT.value: ResourceKind.CIRCUIT, SubjectKind.MAC.value: ResourceKind.MAC}

@@ -28,6 +28,7 @@ from tipstaff.words import (
     Representative,
     Resource,
     Service,
+    Site,
     Standing,
     Webhook,
 )
@@ -82,7 +83,7 @@ def save_user(user: AccountUser, *, at: datetime, actor: str) -> None:
 
 def end_service(key: str, *, held_until: datetime, at: datetime, actor: str) -> int:
     """A service has ended, and with it what is held by it; how many holdings that were."""
-    return registry.end_service(key, held_until=held_until, at=at, actor=actor)
+    return registry.end_service(key, held_until=held_until, at=at, actor=actor).holdings
 
 
 def set_standing(customer: str, standing: Standing, *, since: datetime, why: str, at: datetime, actor: str) -> None:
@@ -117,6 +118,11 @@ def hold_resource(resource: Resource, *, at: datetime, actor: str) -> int:
     if resource.customer is not None:
         vet_customer(resource.customer, at=at, actor=actor)
     return key
+
+
+def save_site(site: Site, *, at: datetime, actor: str) -> bool:
+    """A host name is answered at an address for a customer, or has its end; whether anything changed."""
+    return registry.save_site(site, at=at, actor=actor)
 
 
 def end_resource(key: int, *, held_until: datetime, at: datetime, actor: str) -> None:
@@ -226,7 +232,7 @@ def _carry_out(event: crm.Event, *, at: datetime) -> dict[str, Any]:
             customer, standing, since, why = event.standing
             kept += registry.set_standing(customer, standing, since=since, why=why, **by)
         if event.ended is not None:
-            registry.end_service(event.ended[0], held_until=event.ended[1], **by)
+            kept += registry.end_service(event.ended[0], held_until=event.ended[1], **by).kept
     except REFUSED as why:
         raise crm.BadDelivery(f"{str(why)[:1].upper()}{str(why)[1:]}".removesuffix(".") + ".") from why
     return {"event": event.name, "kept": list(kept)}

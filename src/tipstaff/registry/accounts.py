@@ -2,8 +2,9 @@
 
 import re
 import zoneinfo
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -43,7 +44,15 @@ from .refusals import (
     ResellersInACircle,
     UnknownKey,
 )
-from .rows import stated_customer_of
+from .rows import (
+    holding_of_row,
+    in_words,
+    resource_in_words,
+    resource_of,
+    site_of,
+    stated_customer_of,
+    value_in_words,
+)
 
 MAIL_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>.]+")
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -190,11 +199,14 @@ def _state_first_contact(customer: str, person: Representative | None, draft: Dr
     now = None if before is None else (before.name, before.email, before.language, before.timezone)
     if stated == now:
         return [], False
-    if before is not None and before.by_person and not draft.by_person:
-        return [f"the representative stays {before.email}, which a person has set"], False
+    if not draft.by_person and _chain_is_a_persons(customer):
+        who = "nobody" if before is None else before.email
+        return [f"the representative stays {who}, as a person has set the chain"], False
     if person is None:
         assert before is not None
         before.delete()
+        if draft.by_person:
+            _note_that_nobody_represents(customer)
     elif before is None:
         RepresentativeRow.objects.create(
             customer_id=customer, rank=0, **_columns(person), by_person=draft.by_person, **_marks(draft)
@@ -207,6 +219,25 @@ def _state_first_contact(customer: str, person: Representative | None, draft: Dr
         before.by_person = before.by_person or draft.by_person
         before.save()
     return [], True
+
+
+def _chain_is_a_persons(customer: str) -> bool:
+    """Whether a person has set somebody of the chain, or has said last that there is nobody."""
+    rows = RepresentativeRow.objects.filter(customer_id=customer)
+    return rows.filter(by_person=True).exists() or (
+        not rows.exists()
+        and CustomerRow.objects.filter(key=customer, by_person__contains=[_NOBODY_REPRESENTS]).exists()
+    )
+
+
+def _note_that_nobody_represents(customer: str) -> None:
+    row = CustomerRow.objects.get(key=customer)
+    row.by_person = sorted({*row.by_person, _NOBODY_REPRESENTS})
+    row.save(update_fields=["by_person"])
+
+
+_NOBODY_REPRESENTS = "representatives"
+"""Among the fields that a person has set: they took the last representative away."""
 
 
 def _columns(person: Representative) -> dict[str, object]:
@@ -238,10 +269,12 @@ def designate(
         rows = list(RepresentativeRow.objects.select_for_update().filter(customer_id=customer).order_by("rank"))
         if [_columns_of(row) for row in rows] == [_columns(person) for person in chain]:
             return ()
-        if not draft.by_person and any(row.by_person for row in rows):
+        if not draft.by_person and _chain_is_a_persons(customer):
             return (f"the representatives of {customer} stay as a person has set them",)
         for row in rows[len(chain) :]:
             row.delete()
+        if draft.by_person and not chain:
+            _note_that_nobody_represents(customer)
         for rank, person in enumerate(chain):
             if rank < len(rows):
                 row = rows[rank]
@@ -441,11 +474,23 @@ def _refuse_circle(customer: Customer) -> None:
         raise UnknownKey(f"there is no reseller {customer.reseller}")
 
 
-def end_service(key: str, *, held_until: datetime, at: datetime, actor: str, origin: Origin = Origin.PERSON) -> int:
-    """A service has ended: so has all that is held by it and reaches beyond its end. How many holdings that were.
+class ServiceEnded(NamedTuple):
+    """What the end of a service did."""
 
-    What would begin only afterwards is taken away, but for what a person has set. Its end may be told to be earlier
-    than was said; the service does not come back by being told to end later.
+    holdings: int
+    """So many ended with it."""
+    kept: tuple[str, ...] = ()
+    """What stays as it is because a person had set it."""
+
+
+def end_service(
+    key: str, *, held_until: datetime, at: datetime, actor: str, origin: Origin = Origin.PERSON
+) -> ServiceEnded:
+    """A service has ended: so has all that is held by it and reaches beyond its end, and what would begin only
+    afterwards is taken away.
+
+    A system's word ends nothing that a person has set, and no service otherwise than a person has ended it. Its end may
+    be told to be earlier than was said; the service does not come back by being told to end later.
     """
     held_until = require_aware(held_until)
     with change(at=at, actor=actor, origin=origin) as draft:
@@ -453,25 +498,43 @@ def end_service(key: str, *, held_until: datetime, at: datetime, actor: str, ori
         if service is None:
             raise UnknownKey(f"there is no service {key}")
         earlier = service.ended_at is None or held_until < service.ended_at
+        if earlier and not draft.by_person and "ended_at" in service.by_person:
+            assert service.ended_at is not None
+            return ServiceEnded(0, (f"the service {key} ended on {_day(service.ended_at)}, as a person has said",))
         if earlier:
             service.ended_at = held_until
-            service.save(update_fields=["ended_at"])
-        ended = 0
-        for model in (HoldingRow, SiteRow, ResourceRow):
+            if draft.by_person:
+                service.by_person = sorted({*service.by_person, "ended_at"})
+            service.save(update_fields=["ended_at", "by_person"])
+        assert service.ended_at is not None
+        ended, kept = 0, []
+        for model, in_words in _HELD_BY_A_SERVICE:
             beyond = Q(during__endswith__isnull=True) | Q(during__endswith__gt=service.ended_at)
             for row in model.objects.select_for_update().filter(beyond, service_id=key).order_by("pk"):
+                if not draft.by_person and is_a_persons(row):
+                    kept.append(f"{in_words(row)} stays as a person has set it")
+                    continue
                 if row.during.lower < service.ended_at:
                     row.during = Range(row.during.lower, service.ended_at)
                     row.save(update_fields=["during"])
-                elif draft.by_person or not is_a_persons(row):
-                    row.delete()  # PostgreSQL keeps that it was believed.
                 else:
-                    continue
+                    row.delete()  # PostgreSQL keeps that it was believed.
                 ended += 1
         if ended or earlier:
             draft.tell(f"the service {key} has ended, with {ended} holdings", key, service.customer_id, count=ended + 1)
             record(
                 "service.ended", at=at, actor=actor, about=[key, service.customer_id], held_until=service.ended_at,
-                holdings=ended, change=draft.key,
+                holdings=ended, kept=len(kept), change=draft.key,
             )  # fmt: skip
-        return ended
+        return ServiceEnded(ended, tuple(kept))
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
+_HELD_BY_A_SERVICE: tuple[tuple[type[HoldingRow | SiteRow | ResourceRow], Callable[[Any], str]], ...] = (
+    (HoldingRow, lambda row: in_words(holding_of_row(row))),
+    (SiteRow, lambda row: value_in_words(site_of(row))),
+    (ResourceRow, lambda row: resource_in_words(resource_of(row))),
+)

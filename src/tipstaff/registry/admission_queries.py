@@ -36,7 +36,7 @@ from .models import (
 )
 from .planned import fetch_planned
 from .rows import customer_of
-from .spells import service_ends
+from .spells import service_ends, services_known_as
 from .subscribers import identities_of
 from .vetting import Entry, Former, Network, Order
 
@@ -192,10 +192,25 @@ def periods_of_resources(kinds: Iterable[ResourceKind], name: str, *, source: st
     ]
 
 
-def periods_of_log_in(name: str) -> list[Period]:
-    """Whose a log-in was, and when, as the lists of subscribers say: as long as it was possible, for nobody is to be
-    accused of what may have been theirs still. An entry without a beginning counts from its first reading."""
-    return _listed(SubjectKind.USERNAME, name)
+_HELD_AS = {
+    SubjectKind.USERNAME: ResourceKind.LOGIN,
+    SubjectKind.CIRCUIT: ResourceKind.CIRCUIT,
+    SubjectKind.MAC: ResourceKind.MAC,
+}
+
+
+def periods_of_subscriber(kind: SubjectKind, name: str, *, source: str) -> list[Period]:
+    """Whose a log-in, circuit or machine was that `source` names so, and when, as the registry and the lists of
+    subscribers say; of a circuit that both leave out, whose service was at that port. As long as it was possible, for
+    nobody is to be accused of what may have been theirs still. An entry without a beginning counts from its first
+    reading."""
+    found = [*periods_of_resources([_HELD_AS[kind]], name, source=source), *_listed(kind, name)]
+    if found or kind is not SubjectKind.CIRCUIT:
+        return found
+    return [
+        Period(customer=s.customer, held_from=s.since or s.sure_from or _ALWAYS, held_until=s.until)
+        for s in services_known_as([name])
+    ]
 
 
 def _listed(kind: SubjectKind, name: str) -> list[Period]:
@@ -249,27 +264,29 @@ def names_ever_held(kinds: Iterable[ResourceKind]) -> frozenset[str]:
     return frozenset(rows.values_list("name", flat=True).distinct())
 
 
-def log_ins_without_a_right(*, at: datetime) -> list[str]:
-    """Log-ins that a customer held, or had by a list of subscribers, and whose right to them had ended by `at`: the end
-    of a holding, of an entry, of its service or of the contract."""
+def subscribers_without_a_right(*, at: datetime) -> list[tuple[SubjectKind, str]]:
+    """Log-ins, circuits and machines that a customer held, or had by a list of subscribers or by the port of a service,
+    and whose right to them had ended by `at`: the end of a holding, of an entry, of its service or of the contract."""
     rows = fetch_planned(
         """
-        SELECT DISTINCT r.name FROM registry_resourcerow r
-        WHERE r.kind = %s AND r.customer_id IS NOT NULL AND (upper(r.during) <= %s OR EXISTS (
-            SELECT FROM registry_standingrow s
-            WHERE s.customer_id = r.customer_id AND s.standing = %s AND s.during @> %s))
-        UNION SELECT i.value FROM registry_subscriberrow i WHERE i.kind = %s AND (i.until <= %s OR EXISTS (
-            SELECT FROM registry_standingrow s
-            WHERE s.customer_id = i.customer_id AND s.standing = %s AND s.during @> %s) OR EXISTS (
+        WITH gone AS (
+            SELECT customer_id FROM registry_standingrow WHERE standing = %s AND during @> %s)
+        SELECT w.said, r.name FROM registry_resourcerow r
+            JOIN unnest(%s::text[], %s::text[]) w(said, kind) ON w.kind = r.kind
+        WHERE r.customer_id IS NOT NULL AND (upper(r.during) <= %s OR r.customer_id IN (SELECT customer_id FROM gone))
+        UNION SELECT i.kind, i.value FROM registry_subscriberrow i
+        WHERE i.kind = ANY(%s) AND (i.until <= %s OR i.customer_id IN (SELECT customer_id FROM gone) OR EXISTS (
             SELECT FROM registry_servicerow v WHERE v.key = i.service_id AND v.ended_at <= %s))
-        ORDER BY 1
+        UNION SELECT %s, v.port FROM registry_servicerow v
+        WHERE v.port <> '' AND (v.ended_at <= %s OR v.customer_id IN (SELECT customer_id FROM gone))
+        ORDER BY 1, 2
         """,
         [
-            ResourceKind.LOGIN.value, require_aware(at), Standing.TERMINATED.value, at,
-            SubjectKind.USERNAME.value, at, Standing.TERMINATED.value, at, at,
+            Standing.TERMINATED.value, require_aware(at), (said := [k.value for k in _HELD_AS]),
+            [k.value for k in _HELD_AS.values()], at, said, at, at, SubjectKind.CIRCUIT.value, at,
         ],
     )  # fmt: skip
-    return [name for (name,) in rows]
+    return [(SubjectKind(kind), name) for kind, name in rows]
 
 
 def handle_holder(handle: str) -> tuple[str, str | None] | None:

@@ -1,5 +1,6 @@
 """One row of a file or of another system into the registry, and what became of it. Private to this room."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from tipstaff.words import (
     Resource,
     Service,
     Site,
+    require_aware,
 )
 
 from .accounts import accept_policy, add_customer, add_service, add_user, designate
@@ -34,6 +36,7 @@ from .models import (
     SiteRow,
     UserRow,
 )
+from .names import plain_host_name
 from .refusals import (
     NotAContact,
     NotAHolding,
@@ -130,13 +133,11 @@ def _write_resource(value: Resource, *, at: datetime, actor: str, origin: Origin
         during__startswith=value.held_from,
     ).first()  # fmt: skip
     if row is None:
-        person = _by_person(
-            ResourceRow.objects.filter(
-                kind=value.kind, name=value.name, scope=value.scope, tier=value.tier,
-                during__overlap=Range(value.held_from, value.held_until),
-            ).first()
-        ) if origin is not Origin.PERSON else ""  # fmt: skip
-        if person:
+        others = ResourceRow.objects.filter(
+            kind=value.kind, name=value.name, scope=value.scope, tier=value.tier,
+            during__overlap=Range(value.held_from, value.held_until),
+        ).order_by("pk")  # fmt: skip
+        if origin is not Origin.PERSON and (person := _first_by_person(others)):
             return Outcome(new=False, before_is_same=False, kept=(person,), kept_all=True)
         hold_resource(value, at=at, actor=actor, origin=origin)
         return Outcome(new=True, before_is_same=False)
@@ -164,12 +165,25 @@ def _write_resource(value: Resource, *, at: datetime, actor: str, origin: Origin
     return Outcome(new=False, before_is_same=False)
 
 
-def _by_person(row: ResourceRow | SiteRow | None) -> str:
+def _first_by_person(rows: Iterable[ResourceRow | SiteRow]) -> str:
+    """Who set the first of these rows that a person has set; else empty."""
+    return next(filter(None, map(_by_person, rows)), "")
+
+
+def _by_person(row: ResourceRow | SiteRow) -> str:
     """Who set this row, if it was a person; else empty."""
-    if row is None:
-        return ""
     made = ChangeRow.objects.filter(pk=row.restored_from or row.change or 0, origin=Origin.PERSON).first()
     return "" if made is None else f"{made.actor} has set it otherwise on {made.at:%Y-%m-%d}, and that stands"
+
+
+def save_site(site: Site, *, at: datetime, actor: str) -> bool:
+    """Say by hand for whom a host name is answered at an address, and from when until when; one that is known by its
+    beginning gets another end or service. Whether anything changed; SiteHeldTwice, NotAHolding, UnknownKey."""
+    since, until = require_aware(site.since), None if site.until is None else require_aware(site.until)
+    if until is not None and until <= since:
+        raise NotAHolding(f"{site.host_name} can't end before it begins")
+    plain = replace(site, host_name=plain_host_name(site.host_name), since=since, until=until)
+    return not _write_site(plain, at=at, actor=actor, origin=Origin.PERSON).before_is_same
 
 
 def _write_site(value: Site, *, at: datetime, actor: str, origin: Origin) -> Outcome:
@@ -177,6 +191,11 @@ def _write_site(value: Site, *, at: datetime, actor: str, origin: Origin) -> Out
         host_name=value.host_name, address=value.address, customer_id=value.customer, during__startswith=value.since
     ).first()
     if row is None:
+        others = SiteRow.objects.filter(
+            host_name=value.host_name, address=value.address, during__overlap=Range(value.since, value.until)
+        ).order_by("pk")
+        if origin is not Origin.PERSON and (person := _first_by_person(others)):
+            return Outcome(new=False, before_is_same=False, kept=(person,), kept_all=True)
         add_site(
             value.host_name, address=value.address, customer=value.customer, service=value.service, since=value.since,
             until=value.until, at=at, actor=actor, origin=origin,

@@ -18,6 +18,7 @@ from .changes import undo
 from .gone import take_in_all_there_is
 from .holdings import OVERLAPS_TOLD_MAX, add_holdings, add_letter, add_site, end_holding, hold, transfer_holding
 from .leaving_out import completed
+from .one_row import save_site
 from .refusals import (
     AlreadyUndone,
     ChangedSince,
@@ -98,6 +99,7 @@ __all__ = [
     "open_admission",
     "read_list",
     "refuse_no_contact",
+    "save_site",
     "set_standing",
     "take_in",
     "take_in_all_there_is",

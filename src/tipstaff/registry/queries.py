@@ -11,7 +11,7 @@ from operator import or_
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from psycopg.types.range import Range
 
 from tipstaff.words import (
@@ -46,14 +46,14 @@ from .admission_queries import (
     list_admissions,
     list_late_uses,
     lists_loaded,
-    log_ins_without_a_right,
     names_ever_held,
     names_in_logs,
     order_of,
     periods_of_addresses,
-    periods_of_log_in,
     periods_of_resources,
+    periods_of_subscriber,
     running_orders,
+    subscribers_without_a_right,
 )
 from .models import (
     AcceptanceRow,
@@ -137,15 +137,14 @@ __all__ = [
     "list_customers",
     "list_late_uses",
     "lists_loaded",
-    "log_ins_without_a_right",
     "mail_keys_of",
     "names_ever_held",
     "names_in_logs",
     "order_of",
     "own_space",
     "periods_of_addresses",
-    "periods_of_log_in",
     "periods_of_resources",
+    "periods_of_subscriber",
     "records_begin_at",
     "representatives_of",
     "represented_by",
@@ -159,10 +158,12 @@ __all__ = [
     "services_of",
     "sites_named",
     "sites_named_within",
+    "sites_of",
     "sites_on",
     "standing_at",
     "standings_of",
     "stated_representative",
+    "subscribers_without_a_right",
     "top_resellers",
     "users_of",
     "versions_of_addresses",
@@ -395,6 +396,13 @@ def is_shared_out(network: IPv4Network | IPv6Network, *, at: datetime) -> bool:
 
 def _size(network: IPv4Network | IPv6Network) -> int:
     return network.num_addresses
+
+
+def sites_of(customer: str, *, limit: int = 200) -> list[Site]:
+    """The host names that are or were answered for a customer, those first that still are."""
+    rows = SiteRow.objects.filter(customer_id=customer)
+    ordered = rows.order_by(F("during__endswith").desc(nulls_first=True), "host_name", "id")
+    return [site_of(row) for row in ordered[:limit]]
 
 
 def sites_on(address: IPv4Address | IPv6Address, *, at: datetime) -> list[str]:

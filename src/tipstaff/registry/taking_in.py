@@ -1,6 +1,6 @@
 """Files into the registry: whole or not at all, or all that is good of them. Private to this room."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -42,6 +42,8 @@ from .rows import (
 )
 
 CHANGES_TOLD_MAX = 50
+Progress = Callable[[int], None]
+"""Called with how many rows more have been taken in or refused."""
 PIECE_ROWS = 50_000
 """So many rows of a long file are taken in at once; a crash loses none that went before."""
 
@@ -54,6 +56,7 @@ def import_csv(
     actor: str,
     dry_run: bool = False,
     rest: bool = False,
+    progress: Progress = lambda _: None,
 ) -> ImportPreview:
     """Take in a CSV file: all of it, or with one bad row nothing; with `rest`, all of it but its bad rows.
 
@@ -62,9 +65,9 @@ def import_csv(
     """
     if not rest:
         sheet = read_sheet(lines, source_name=source_name)
-        return take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run)
+        return take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, progress=progress)
     pieces = [
-        take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, rest=True)
+        take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, rest=True, progress=progress)
         for sheet in read_sheets(lines, source_name=source_name, rows_max=PIECE_ROWS)
     ]
     return joined(pieces)
@@ -97,8 +100,9 @@ def joined(pieces: list[ImportPreview]) -> ImportPreview:
 
 
 def take_in(
-    sheet: Sheet, *, at: datetime, actor: str, origin: Origin, dry_run: bool = False, rest: bool = False
-) -> ImportPreview:
+    sheet: Sheet, *, at: datetime, actor: str, origin: Origin, dry_run: bool = False, rest: bool = False,
+    progress: Progress = lambda _: None,
+) -> ImportPreview:  # fmt: skip
     """Take in what was read from a file or another system."""
     tally = _Tally()
     key = None
@@ -106,10 +110,11 @@ def take_in(
         sheet = replace(sheet, lines=tuple(_dated(line) if line.undated else line for line in sheet.lines))
     with transaction.atomic(), change(at=at, actor=actor, origin=origin, source=sheet.source) as draft:
         with transaction.atomic():
-            _take_in_one_by_one(sheet, tally, at=at, actor=actor, origin=origin)
+            _take_in_one_by_one(sheet, tally, at=at, actor=actor, origin=origin, progress=progress)
             held = [line for line in sheet.lines if isinstance(line.value, Holding)]
             if held and (rest or not tally.refused):
                 _take_in_holdings(held, tally, draft, rest=rest)
+            progress(len(held) + len(sheet.refused))
             outside = held_outside(at=at) if held else None
             refused = sorted((*sheet.refused, *tally.refused), key=lambda row: row.line)
             applied = not dry_run and bool(sheet.kind) and (rest or not refused)
@@ -190,7 +195,9 @@ class _Tally:
             self.changes.append(sentence)
 
 
-def _take_in_one_by_one(sheet: Sheet, tally: _Tally, *, at: datetime, actor: str, origin: Origin) -> None:
+def _take_in_one_by_one(
+    sheet: Sheet, tally: _Tally, *, at: datetime, actor: str, origin: Origin, progress: Progress
+) -> None:
     seen: dict[object, int] = {}
     chains: dict[str, list[Line]] = {}
     for line in _resellers_first(
@@ -200,6 +207,7 @@ def _take_in_one_by_one(sheet: Sheet, tally: _Tally, *, at: datetime, actor: str
     ):
         value = line.value
         assert not isinstance(value, Holding)
+        progress(1)
         name = _name_of(value)
         if name in seen:
             why = f"{value_in_words(value)} stands on line {seen[name]} already."

@@ -86,6 +86,8 @@ class UsageKind(enum.StrEnum):
     """A log-in."""
     ANNOUNCEMENT = "announcement"
     """A route."""
+    LEASE = "lease"
+    """An address was given to a circuit or a machine, or renewed for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,8 @@ class Usage:
 
     kind: UsageKind
     what: str
-    """The address or prefix, the log-in, or the prefix and the AS number that originates it."""
+    """The address or prefix, the log-in, the prefix and the AS number that originates it, or the circuit or machine as
+    `circuit NAME` or `mac NAME`."""
     seen_at: datetime
     source: str
     """The sensor, or the file and line."""

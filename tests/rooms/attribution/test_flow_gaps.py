@@ -3,6 +3,7 @@
 import importlib
 import random
 import re
+import struct
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
@@ -251,6 +252,30 @@ def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_miss
     assert confirmed > 10
 
 
+@pytest.mark.parametrize(
+    ("files", "follows", "grade"),
+    [("abc", False, Grade.CONFIRMED), ("ac", False, Grade.AMBIGUOUS), ("ac", True, Grade.CONFIRMED)],
+)
+def test_a_file_that_is_missing_between_two_of_a_busy_log_is_a_gap(files, follows, grade, tmp_path, operator):
+    """Ten minutes' file is lost: who got the port in it for another server, and has it still, nobody saw. Whether none
+    is missing the log does not say, unless the operator does."""
+    plan(tmp_path)
+    busy = [flow(100 + n, 3, n * 5.0, n * 5.0 + 2.0, port=1700 + n % 50) for n in range(-400, 360)]
+    lines = sorted(x for f in [*busy, flow(1, 1, 10.0, 1790.0)] for x in f.lines())
+    until = {"a": 600.0, "b": 1200.0, "c": 1e9}
+    for name in files:
+        part = [text for at, text in lines if min(n for n, end in until.items() if at < end) == name]
+        # It grows while it is read, which brings nothing of the missing one either.
+        for written in (part[: len(part) // 2], part):
+            read(
+                tmp_path / name, "".join(written).encode(), lasts_seconds=1500.0, clock_error_seconds=1.0,
+                follows=follows and name != "a",
+            )  # fmt: skip
+    assert ask(300.0).grade is Grade.CONFIRMED
+    assert ask(1500.0).grade is grade
+    assert (ask(1500.0).reason is AttributionReason.UNSEEN_CONNECTIONS) == (grade is Grade.AMBIGUOUS)
+
+
 def line(flow: Flow, *, gone: bool = False) -> str:
     return flow.lines()[1 if gone else 0][1]
 
@@ -324,6 +349,63 @@ def test_a_syslog_line_that_lost_its_end_or_its_sense_is_a_gap(whole):
 def test_a_line_of_the_same_vendor_about_something_else_is_none(other):
     parsed = sources()["nat-syslog"].read(Stretch(f"{KNOWN[0]}\n{other}\n".encode(), 0), Options(source="x"))
     assert (parsed.count + parsed.refused_total, parsed.missed) == (2, [])
+
+
+def numbered(kind: str, numbers: list[int], *, every: float = 10.0) -> bytes:
+    """Messages of two connections each, ten seconds apart, as IPFIX or NetFlow 9 numbers them."""
+    fields = ((323, 8), (230, 1), (4, 1), (8, 4), (225, 4), (7, 2), (227, 2))
+    template = struct.pack(">HH", 300, len(fields)) + b"".join(struct.pack(">HH", *f) for f in fields)
+    ipfix = kind == "nat-ipfix"
+    sets = [struct.pack(">HH", 2 if ipfix else 0, 4 + len(template)) + template]
+    for place in range(len(numbers)):
+        at = round((NOON.timestamp() + place * every) * 1000)
+        rows = [struct.pack(">QBBIIHH", at + n, 4, 6, 0x64400001, 0xC6336401, 20000, 1024 + 2 * place + n)
+                for n in range(2)]  # fmt: skip
+        body = b"".join(rows)
+        sets.append(struct.pack(">HH", 300, 4 + len(body)) + body)
+    sets[1] = sets[0] + sets[1]
+    head = ">HHIII" if ipfix else ">HHIIII"
+    return b"".join(
+        struct.pack(head, *((10, 16 + len(one), 0, number, 7) if ipfix else (9, 2, 0, 0, number, 7))) + one
+        for number, one in zip(numbers, sets[1:], strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "between"),
+    [
+        ([0, 2, 4, 6], []),
+        ([0, 2, 6, 8], [(10, 20)]),
+        ([0, 6, 2, 4], []),  # One was overtaken by two others.
+        ([0, 6, 2, 8], [(0, 10)]),
+        ([2**32 - 4, 2**32 - 2, 0, 2], []),
+        ([500, 502, 0, 2], [(10, 20)]),  # The exporter began anew.
+        ([0, 2, 2, 4], []),  # One was sent twice.
+        ([0, 0, 0, 0], []),  # Not numbered.
+    ],
+)
+@pytest.mark.parametrize("kind", ["nat-ipfix", "nat-netflow"])
+def test_messages_that_are_missing_by_their_numbers_are_a_gap(numbers, between, kind):
+    def instants(missed) -> list[tuple[int, int]]:
+        # The second connection of a message is a thousandth of a second after the first.
+        return sorted((round((a / 1e6 - NOON.timestamp())), round(b / 1e6 - NOON.timestamp())) for a, b in missed)
+
+    if kind == "nat-netflow":
+        # Two records a message, of which NetFlow counts the packets.
+        numbers = [n // 2 if n < 2**31 else 2**32 - (2**32 - n) // 2 for n in numbers]
+    data, source = numbered(kind, numbers), sources()[kind]
+    whole = source.read(Stretch(data, 0), Options(source="x"))
+    assert (whole.count, whole.refused_total, instants(whole.missed)) == (2 * len(numbers), 0, between)
+    # Read piece by piece it is the same, but for what overtook, or repeats, another in the piece before.
+    cut = len(data) - source.cut(data[: len(data) // 4 * 3])
+    first, rest = data[: len(data) - cut], data[len(data) - cut :]
+    assert rest
+    after = source.read(Stretch(rest, len(first), source.carry(b"", first)), Options(source="x"))
+    before = source.read(Stretch(first, 0), Options(source="x"))
+    assert before.count + after.count == whole.count
+    if numbers == sorted(set(numbers)) or not any(numbers):
+        told = [*before.missed, *((before.covers[1] if a is None else a, b) for a, b in after.missed)]
+        assert instants(told) == between
 
 
 def test_sets_of_ipfix_whose_template_was_not_read_are_a_gap():

@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tipstaff.attribution.match import Question
@@ -139,6 +140,30 @@ def test_by_sessions_that_overlap_behind_clocks_that_are_wrong(seed, space, tmp_
     assert not (asked.several & (named >= 0)).any()
     # Lost Stops on the other access server leave the rest in doubt.
     assert confirmed[asked.clean].mean() > SESSIONS_CONFIRMED
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nobody_is_never_said_of_who_came_while_the_log_was_not_read(seed, space, tmp_path):
+    made = operator(subscribers=32, sessions=5, seed=seed, per_nas=16, reused=0, restarts=0)
+    hole = BEGIN + 40 * HOUR, BEGIN + 46 * HOUR
+    log = log_of(made, server=0, interims=0, lost=0.0, seed=seed, hole=hole)
+    before = pl.col("really") < hole[0]
+    for name, part in (("old", log.records.filter(before)), ("new", log.records.filter(~before))):
+        (tmp_path / name).write_bytes(radius_csv(replace(log, records=part)))
+        options = Options(source="radius", lasts_seconds=31 * HOUR)
+        list(take_in(tmp_path / name, sources()["radius-csv"], options, **BY))
+    known = [Identity(kind=SubjectKind.USERNAME, value=f"u{n}", customer=f"acct-{n}") for n in range(32)]
+    add_identities(known, source="crm", **BEFORE)
+    asked = ask(made, told=log.told, number=600, seed=2 * seed + 1)
+    answers = answers_to([
+        Question(address=ip_address(POOL + int(a)), moment=Moment(instant(int(at)), float(precision)))
+        for a, at, precision in zip(asked.address, asked.at, asked.precision, strict=True)
+    ])  # fmt: skip
+    named = np.array([int(a.customer.removeprefix("acct-")) if a.customer else -1 for a in answers])
+    assert not asked.wrong(named, surely=np.array([a.grade is Grade.CONFIRMED for a in answers])).any()
+    nobody = np.array([a.grade is Grade.NONE for a in answers])
+    assert not (nobody & (asked.greatest >= 0)).any()
+    assert (named >= 0).any()
 
 
 CLOCK_WRONG = 20

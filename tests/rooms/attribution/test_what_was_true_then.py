@@ -247,7 +247,7 @@ def test_an_ended_service_is_nobodys_name_any_more(leases):
     registry.hold(prefix=ip_network("198.51.100.7/32"), **fixed, **more, **by(NOON - 60 * DAY))
     registry.hold(prefix=ip_network("198.51.100.8/32"), held_from=NOON + 4 * DAY, **more, **by(NOON - 60 * DAY))
     over = NOON + 2 * DAY
-    assert registry.end_service("svc-1", held_until=over, **by(LATER)) == 2
+    assert registry.end_service("svc-1", held_until=over, **by(LATER)).holdings == 2
     ended = queries.list_changes()[0]
 
     for address in ("198.51.100.7", "10.0.0.1"):
@@ -257,7 +257,7 @@ def test_an_ended_service_is_nobodys_name_any_more(leases):
     leases("line-7", "10.0.0.2")
     assert said("10.0.0.2", NOON + DAY) == (Grade.CONFIRMED, "acct-1")
     assert ask("10.0.0.2", over + DAY).customer is None
-    assert registry.end_service("svc-1", held_until=over + DAY, **by(LATER)) == 0
+    assert registry.end_service("svc-1", held_until=over + DAY, **by(LATER)).holdings == 0
 
     registry.undo(ended.key, why="the wrong service", **by(LATER))
     for address in ("198.51.100.7", "10.0.0.1", "10.0.0.2"):
@@ -275,7 +275,7 @@ def test_a_system_takes_nothing_away_that_a_person_has_set_for_after_the_end():
         "source": "order",
     }
     registry.hold(prefix=ip_network("198.51.100.8/32"), held_from=NOON + 4 * DAY, **more, **by(NOON))
-    assert registry.end_service("svc-1", held_until=NOON, origin=Origin.CRM, **by(NOON)) == 0
+    assert registry.end_service("svc-1", held_until=NOON, origin=Origin.CRM, **by(NOON)).holdings == 0
     assert said("198.51.100.8", NOON + 5 * DAY) == (Grade.CONFIRMED, "acct-1")
 
 

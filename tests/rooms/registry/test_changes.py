@@ -1,7 +1,8 @@
 """Nothing is overwritten, and every act can be undone."""
 
+import importlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tipstaff.ledger.queries import entries_about
-from tipstaff.registry import operations, queries
+from tipstaff.registry import changes, operations, queries
+from tipstaff.registry.imports import read_sheet
+from tipstaff.registry.models import ChangeRow, PastRow
 from tipstaff.registry.operations import AlreadyUndone, ChangedSince, HeldTwice, NoSuchChange, UndoingRefused
 from tipstaff.words import Origin, Representative, Standing
 
@@ -69,6 +72,19 @@ def test_postgresql_keeps_what_a_writer_around_the_doors_overwrites():
     for sql in ("UPDATE registry_pastrow SET kept_key = ''", "DELETE FROM registry_pastrow"):
         with pytest.raises(ProgrammingError, match="is kept"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql)
+
+
+def test_no_table_of_what_is_kept_can_be_truncated():
+    """All tests' tables may be, so the triggers are made anew here, as the migration makes them."""
+    migration = importlib.import_module("tipstaff.registry.migrations.0011_no_truncate")
+    kept = {model._meta.db_table for model in changes.KEPT} | {PastRow._meta.db_table, ChangeRow._meta.db_table}
+    assert set(migration.KEPT) == kept
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(migration.TRIGGERS)
+        for table in migration.KEPT:
+            with pytest.raises(ProgrammingError, match=f"TRUNCATE of {table} is refused"), transaction.atomic():
+                cursor.execute(f"TRUNCATE {table} CASCADE")
 
 
 def test_an_ended_holding_is_open_again_after_undoing():
@@ -211,6 +227,87 @@ def test_what_an_import_has_set_another_import_may_change():
     assert found.name == "Example Bakers"
     change = queries.changes_of("acct-5")[0]
     assert (change.origin, change.source, change.actor) == (Origin.IMPORT, "crm.csv", "engineer")
+
+
+def test_the_chain_of_contacts_that_a_person_has_set_stands_as_a_whole():
+    header = "customer,email,place,name\n"
+    assert take_in("key,name\nacct-5,Example Bakery\n").applied
+    assert take_in(header + "acct-5,desk@example.net,1,Desk\n").added == 1
+    chain = queries.representatives_of("acct-5")
+    # A second contact of a person's makes the chain theirs, the first contact too.
+    operations.designate("acct-5", [*chain, Representative(name="Ada", email="ada@example.net")], **BY)
+    preview = take_in(header + "acct-5,other@example.net,1,Other\n")
+    assert [k.why for k in preview.kept] == [
+        "Representatives of acct-5: the representatives of acct-5 stay as a person has set them."
+    ]
+    preview = take_in("key,name,representative_email\nacct-5,Example Bakery,other@example.net\n")
+    assert "the representative stays desk@example.net" in preview.kept[0].why
+    assert [p.email for p in queries.representatives_of("acct-5")] == ["desk@example.net", "ada@example.net"]
+    # Nobody is an answer, too.
+    operations.designate("acct-5", [], **BY)
+    assert len(take_in(header + "acct-5,desk@example.net,1,Desk\n").kept) == 1
+    preview = take_in("key,name,representative_email\nacct-5,Example Bakery,other@example.net\n")
+    assert "the representative stays nobody" in preview.kept[0].why
+    assert queries.representatives_of("acct-5") == []
+    undo()
+    assert len(queries.representatives_of("acct-5")) == 2
+
+
+def test_an_import_leaves_a_services_field_that_a_person_has_set():
+    header = "key,customer,kind,label,port\n"
+    take_in(header + "svc-5,acct-1,access,Shop,sw-1:1\n")
+    operations.add_service(replace(queries.services_of("acct-1")[-1], port="sw-2:7"), **BY)
+    preview = take_in(header + "svc-5,acct-1,access,Shop floor,sw-1:1\n")
+    assert [k.why for k in preview.kept] == [
+        'Service svc-5 of acct-1: port stays "sw-2:7", which a person has set, and not "sw-1:1".'
+    ]
+    kept = queries.services_of("acct-1")[-1]
+    assert (kept.label, kept.port) == ("Shop floor", "sw-2:7")
+
+
+SITE = "host_name,address,customer,since,until\nshop.example.net,198.51.100.7,{},{},{}\n"
+DOMAIN = "resource,name,customer,held_from,held_until\ndomain,shop.example.net,{},{},{}\n"
+
+
+@pytest.mark.parametrize("file", [SITE, DOMAIN])
+def test_an_import_leaves_a_site_or_resource_that_a_person_has_ended_or_given(file):
+    """A person ended acct-1's and gave it to acct-2; the file still has it as acct-1's, and later as acct-3's."""
+
+    def holders(at: datetime) -> list[str | None]:
+        if file is SITE:
+            return [s.customer for s in queries.sites_named("shop.example.net", at=at)]
+        held = [r for who in ("acct-1", "acct-2", "acct-3") for r in queries.resources_of(who, at=at)]
+        return [r.customer for r in held if r.name == "shop.example.net"]
+
+    def by_hand(who: str, since: str, until: str) -> None:
+        sheet = read_sheet(file.format(who, since, until).splitlines(keepends=True), source_name="desk")
+        assert operations.take_in(sheet, origin=Origin.PERSON, **BY).applied
+
+    assert take_in(file.format("acct-1", "2026-01-01", "")).added == 1
+    by_hand("acct-1", "2026-01-01", "2026-01-20")
+    by_hand("acct-2", "2026-01-21", "")
+    other = file.replace("shop.example.net", "new.example.net").format("acct-1", "2026-01-01", "").splitlines(True)[1]
+    for said in (("acct-1", "2026-01-01", ""), ("acct-3", "2026-01-19", ""), ("acct-3", "2026-02-01", "")):
+        preview = take_in(file.format(*said) + other)
+        assert (preview.applied, preview.refused, [k.line for k in preview.kept]) == (True, (), [2])
+        assert "and that stands" in preview.kept[0].why
+    assert [holders(day(n)) for n in (10, 19.5, 30)] == [["acct-1"], [], ["acct-2"]]
+
+
+def test_a_systems_end_of_a_service_ends_nothing_that_a_person_has_set():
+    crm = {**LATER, "actor": "customer-system", "origin": Origin.CRM}
+    hold("198.51.100.7/32", "acct-1", service="svc-1-1")
+    take_in("tier,kind,prefix,held_from,customer,service\ncustomer,static,198.51.100.8,2026-01-01,acct-1,svc-1-1\n")
+    ended = operations.end_service("svc-1-1", held_until=day(20), **crm)
+    assert ended.holdings == 1
+    assert ended.kept == ("198.51.100.7 for acct-1 from 2026-01-01 00:00 UTC (registry) stays as a person has set it",)
+    assert [str(h.prefix) for h in queries.holdings_of("acct-1", at=day(30))] == ["198.51.100.7/32"]
+    # A person's own word ends both; after it no system tells otherwise.
+    assert operations.end_service("svc-1-1", held_until=day(15), **LATER).holdings == 2
+    assert queries.holdings_of("acct-1", at=day(16)) == []
+    again = operations.end_service("svc-1-1", held_until=day(5), **crm)
+    assert (again.holdings, again.kept) == (0, ("the service svc-1-1 ended on 2026-01-16, as a person has said",))
+    assert len(queries.holdings_of("acct-1", at=day(10))) == 2
 
 
 # --- a model of the whole: any sequence of acts, undone backwards, leads back to where it began

@@ -1,4 +1,9 @@
+import contextlib
 import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_address
@@ -8,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tipstaff.cli.registry import app
+from tipstaff.cli.registry_files import import_files_in_order
 from tipstaff.registry import operations, queries
 
 from .conftest import BY, day, hold
@@ -176,6 +182,70 @@ def test_the_rest_of_a_file_comes_in_and_its_bad_rows_are_told(tmp_path):
         "holdings.csv:2: There is no customer acct-404.\n"
         "holdings.csv: 2 rows of holdings: 1 new, 0 changed, 0 unchanged.\n"
     )
+
+
+def test_a_virtual_host_is_given_and_ended_by_hand():
+    said = run("site", "Shop.example.net", "198.51.100.7", "acct-1", "--service", "svc-1-1", "--since", "2026-02-01")
+    assert said == "Shop.example.net at 198.51.100.7 is acct-1's.\n"
+    assert "is already answered for acct-1" in run("site", "shop.example.net", "198.51.100.7", "acct-2", exit_code=1)
+    assert "is acct-1's, not acct-2's" in run(
+        "site", "w.example.net", "198.51.100.7", "acct-2", "--service", "svc-1-1", exit_code=1
+    )
+    assert "is not an IPv4 or IPv6 address" in run("site", "shop.example.net", "here", "acct-1", exit_code=2)
+    assert "Nothing has changed" in run("site", "shop.example.net", "198.51.100.7", "acct-1")
+    run("site", "shop.example.net", "198.51.100.7", "acct-1", "--until", "2026-02-20")
+    assert [(s.service, s.until) for s in queries.sites_named("shop.example.net", at=day(40))] == [
+        ("svc-1-1", datetime(2026, 2, 20, tzinfo=UTC))
+    ]
+    assert "can't end before it begins" in run(
+        "site", "x.example.net", "198.51.100.7", "acct-1", "--since", "2026-02-01", "--until", "2026-01-01", exit_code=1
+    )
+    assert run("undo", queries.list_changes(limit=1)[0].key, "--why", "the wrong day")
+    assert queries.sites_named("shop.example.net", at=day(60))[0].until is None
+
+
+@contextlib.contextmanager
+def screen(monkeypatch) -> Iterator[list[bytes]]:
+    """Standard error is a pseudo-terminal for the time of the block; what was shown there, when it is over."""
+    own, theirs = os.openpty()
+    shown: list[bytes] = []
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):  # The other end is closed.
+            while piece := os.read(own, 65536):
+                shown.append(piece)
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        patch.setenv("TERM", "xterm")
+        patch.setenv("COLUMNS", "100")
+        yield shown
+    listening.join(30)
+    os.close(own)
+
+
+KINDS_OF_FILES = {
+    "customers": "key,name\n" + "".join(f"acct-3{n},Customer {n}\n" for n in range(40)),
+    "holdings": "tier,kind,prefix,held_from,customer\n"
+    + "".join(f"customer,static,198.51.100.{n},2026-01-01,acct-1\n" for n in range(40)),
+    "resources": "resource,name,held_from,customer\n"
+    + "".join(f"domain,d{n}.example.net,2026-01-01,acct-1\n" for n in range(40)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_FILES)
+def test_a_terminal_shows_how_far_a_file_of_each_kind_is(kind, monkeypatch, tmp_path):
+    file = tmp_path / f"{kind}.txt"
+    file.write_text(KINDS_OF_FILES[kind])
+    for rest in (False, True):
+        with screen(monkeypatch) as shown:
+            import_files_in_order([file], dry_run=True, rest=rest, as_json=False)
+        bars = b"".join(shown).decode()
+        assert f"{kind}.txt" in bars
+        assert "taken in" in bars
+        assert bars.count("100%") >= 2, "read, and taken in"
 
 
 def test_netbox_that_does_not_answer_is_one_sentence(tmp_path):

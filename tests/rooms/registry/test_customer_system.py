@@ -102,15 +102,19 @@ class TestDeliveries:
         send(CUSTOMER)
         send({"event": "service.saved", "service": {"key": "s-1", "customer": "crm-1", "kind": "access"}},
              delivery="delivery-2")  # fmt: skip
-        hold("198.51.100.7/32", "crm-1", service="s-1")
+        hold("198.51.100.6/32", "crm-1", service="s-1")
+        held = "tier,kind,prefix,held_from,customer,service\ncustomer,static,198.51.100.7,2026-01-01,crm-1,s-1\n"
+        operations.import_csv(held.splitlines(keepends=True), source_name="holdings.csv", **BY)
         send({"event": "policy.accepted", "acceptance": {"customer": "crm-1", "contract": "K-1",
               "edition": "2026-01", "accepted_at": "2026-01-05"}}, delivery="delivery-3")  # fmt: skip
-        send({"event": "service.ended", "service": {"key": "s-1", "ended_at": "2026-03-01T00:00:00Z"}},
-             delivery="delivery-4")  # fmt: skip
+        answer = send({"event": "service.ended", "service": {"key": "s-1", "ended_at": "2026-03-01T00:00:00Z"}},
+                      delivery="delivery-4")  # fmt: skip
+        assert ["198.51.100.6 for crm-1" in kept for kept in answer["kept"]] == [True]
         send({"event": "customer.standing", "customer": {"key": "crm-1", "standing": "terminated",
               "since": "2026-03-01T00:00:00Z", "why": "moved away"}}, delivery="delivery-5")  # fmt: skip
-        assert queries.holdings_of("crm-1", at=NOW) == []
-        assert len(queries.holdings_of("crm-1", at=day(20))) == 1
+        # What a person gave by hand, a person takes back.
+        assert [str(h.prefix) for h in queries.holdings_of("crm-1", at=NOW)] == ["198.51.100.6/32"]
+        assert len(queries.holdings_of("crm-1", at=day(20))) == 2
         assert [a.edition for a in queries.acceptances_of("crm-1")] == ["2026-01"]
         standing = queries.standing_at("crm-1", at=NOW)
         assert standing is not None

@@ -166,7 +166,8 @@ ACTS = {
     ),
     "a file of customers": (csv("key,name\nacct-6,Six\nacct-1,Another\n"), nothing),
     "a file of contacts": (
-        csv("customer,email\nacct-1,new@example.net\n"), lambda: operations.designate("acct-1", [], **BY),
+        csv("customer,email\nacct-7,new@example.net\n"),
+        lambda: operations.add_customer(replace(customer("acct-7"), representative=None), **BY),
     ),
     "a file of users": (csv("key,customer,name\nu-9,acct-1,Sam\n"), nothing),
     "a file of acceptances": (

@@ -2,7 +2,7 @@ import random
 from ipaddress import ip_address, ip_network
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from tipstaff.ledger.queries import entries_about
 from tipstaff.registry import holdings, operations, queries
@@ -184,20 +184,35 @@ def test_many_rows_with_an_unknown_customer_are_refused():
 
 def test_postgresql_itself_refuses_even_a_writer_that_goes_around_the_door():
     hold("198.51.100.7/32", "acct-1")
-    from django.db import IntegrityError, transaction
-
+    hold("198.51.100.0/26", "acct-9", tier=Tier.RESELLER)
+    hold("2001:db8:0:4200::/56", "acct-1")
+    hold("198.51.100.128/25", kind=HoldingKind.POOL)
     sql = """
-    INSERT INTO registry_holdingrow (tier, kind, prefix, ports, during, customer_id, source, known_from)
-    VALUES (%s, %s, '198.51.100.0/28', int4range(0, 65536), tstzrange('2026-02-01', NULL), %s, 'by hand', now())
+    INSERT INTO registry_holdingrow (tier, kind, prefix, ports, during, customer_id, service_id, source, known_from)
+    VALUES (%s, %s, %s, int4range(%s, %s), tstzrange('2026-02-01', %s), %s, %s, 'by hand', now())
     """
-    for tier, kind, holder in [
-        ("customer", "static", "acct-2"),
-        ("customer", "static", None),
-        ("operator", "static", "acct-2"),
-        ("customer", "pool", "acct-2"),
+    v4, v6, ports = "198.51.100.0/28", "2001:db8:0:4200::1/128", (0, 65536)
+    for constraint, values in [
+        ("registry_held_once_customer_v4", ("customer", "static", v4, *ports, None, "acct-2", None)),
+        ("registry_held_once_customer_v6", ("customer", "static", v6, *ports, None, "acct-2", None)),
+        ("registry_held_once_reseller_v4", ("reseller", "static", v4, *ports, None, "acct-9", None)),
+        ("registry_held_once_operator_v4", ("operator", "static", v4, *ports, None, None, None)),
+        ("registry_held_once_operator_v6", ("operator", "static", v6, *ports, None, None, None)),
+        ("registry_held_once_pool_v4", ("operator", "pool", "198.51.100.192/26", *ports, None, None, None)),
+        ("registry_only_operator_space_has_no_customer", ("customer", "static", v4, *ports, None, None, None)),
+        ("registry_only_operator_space_has_no_customer", ("operator", "static", v4, *ports, None, "acct-2", None)),
+        ("registry_pools_are_the_operators", ("customer", "pool", v4, *ports, None, "acct-2", None)),
+        ("registry_ports_are_ports", ("customer", "port_block", v4, 0, 70000, None, "acct-2", None)),
+        ("registry_holding_has_a_beginning", ("customer", "static", v4, *ports, "2026-02-01", "acct-2", None)),
+        ("registry_holding_service_has_a_customer", ("operator", "static", v4, *ports, None, None, "svc-1-1")),
+        (
+            "registry_holding_service_is_the_customers",
+            ("customer", "static", "198.51.100.9/32", *ports, None, "acct-2", "svc-1-1"),
+        ),
     ]:
-        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(sql, [tier, kind, holder])
+        with pytest.raises(IntegrityError) as refused, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, values)
+        assert refused.value.__cause__.diag.constraint_name == constraint, values
 
 
 def test_no_prefix_is_lost_where_both_families_are_held():

@@ -74,8 +74,8 @@ def test_a_finding_names_only_who_had_a_right_last_and_has_none_now(held, at, se
 
 @pytest.mark.usefixtures("operator")
 class TestTheDoor:
-    def note(self, kind: UsageKind, what: str, number: float):
-        return note_use(read_use(kind, what, seen_at=day(number), source="sensor"), at=day(60), actor="sensor")
+    def note(self, kind: UsageKind, what: str, number: float, source: str = "sensor"):
+        return note_use(read_use(kind, what, seen_at=day(number), source=source), at=day(60), actor="sensor")
 
     def test_traffic_after_a_line_has_ended_is_found_once_and_counted(self):
         key = hold("198.51.100.0/29", "acct-1")
@@ -117,9 +117,10 @@ class TestTheDoor:
         for kind, what in (
             (UsageKind.ANNOUNCEMENT, route), (UsageKind.LOGIN, "line-7"), (UsageKind.LOGIN, "Info@example.net"),
         ):  # fmt: skip
-            finding = self.note(kind, what, 41)
+            finding = self.note(kind, what, 41, source="radius-east")
             assert finding is not None
             assert (finding.customer, finding.reason) == ("acct-1", LateUseReason.CUSTOMER_TERMINATED)
+        assert self.note(UsageKind.LOGIN, "line-7", 41) is None, "whose log-in that is in other logs nobody says"
 
     def test_a_prefix_that_another_number_announces_accuses_neither_its_last_holder_nor_the_number(self):
         key = hold("198.51.100.0/24", "acct-1")

@@ -265,6 +265,7 @@ OPERATIONS = {
     "GET /registry/holdings": Ability.SEE_DESK,
     "POST /registry/holdings/{number}/end": Ability.KEEP_REGISTRY,
     "POST /registry/resources": Ability.KEEP_REGISTRY,
+    "POST /registry/sites": Ability.KEEP_REGISTRY,
     "GET /registry/resources": Ability.SEE_DESK,
     "POST /registry/resources/{number}/end": Ability.KEEP_REGISTRY,
     "GET /registry/changes": Ability.SEE_DESK,

@@ -109,6 +109,13 @@ def test_representatives_standing_services_and_holdings_are_changed_and_undone(d
     assert "svc-new is saved." in post(desk, f"{ACCOUNT}/service", key="svc-new", kind="hosting")
     assert "overlaps" in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.8/30", kind="static")
     assert "holds 192.0.2.4/30." in post(desk, f"{ACCOUNT}/hold", prefix="192.0.2.4/30", kind="static")
+    site = {"host_name": "Shop.example.net", "address": "192.0.2.4", "since": "2026-03-01 12:00"}
+    assert "Shop.example.net at 192.0.2.4 is" in post(desk, f"{ACCOUNT}/site", **site)
+    assert "before it begins" in post(desk, f"{ACCOUNT}/site", **site, until="2026-02-01")
+    shown = post(desk, f"{ACCOUNT}/site", **site, until="2026-03-02")
+    assert "Virtual hosts" in shown
+    assert "2026-03-02 00:00" in shown
+    assert "does not appear to be" in post(desk, f"{ACCOUNT}/site", **{**site, "address": "here"})
     assert "holds vlan 100." in post(desk, f"{ACCOUNT}/resource", kind="vlan", name="100", scope="sw-1")
     (vlan,) = queries.resources_of("acct-1002")
     assert "It has its end." in post(

@@ -95,6 +95,7 @@ CUSTOMERS = {
     "service": "PUT /registry/services/{key}",
     "hold": "POST /registry/holdings",
     "resource": "POST /registry/resources",
+    "site": "POST /registry/sites",
     "end": "POST /registry/holdings/{number}/end",
     "end_service": "POST /registry/services/{key}/end",
     "user": "PUT /registry/users/{key}",

@@ -32,6 +32,7 @@ from tipstaff.words import (
     Resource,
     ResourceKind,
     Service,
+    Site,
     Standing,
 )
 
@@ -64,6 +65,7 @@ from .registry_shapes import (
     SaidOut,
     ServiceEndIn,
     ServiceIn,
+    SiteIn,
     StandingIn,
     TransferIn,
     UserIn,
@@ -372,6 +374,19 @@ def hold_resource(request: HttpRequest, stated: ResourceIn) -> dict[str, int]:
     by = _by(request)
     told = {**stated.dict(), "held_from": _aware(stated.held_from), "held_until": _aware(stated.held_until)}
     return {"number": _said(lambda: registering.hold_resource(Resource(source="API", **told), **by))}
+
+
+@router.post("/sites", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, bool])
+def save_site(request: HttpRequest, stated: SiteIn) -> dict[str, bool]:
+    """Say for whom a host name is answered at an address; with the same `since` again its end. 409 when it is
+    another's then."""
+    by = _by(request)
+    told = {**stated.dict(), "since": _aware(stated.since), "until": _aware(stated.until)}
+
+    def act() -> bool:
+        return registering.save_site(Site(**{**told, "address": ip_address(stated.address)}), **by)
+
+    return {"changed": _said(act)}
 
 
 @router.post("/resources/{number}/end", auth=Able(Ability.KEEP_REGISTRY, "registry"), response=dict[str, int])

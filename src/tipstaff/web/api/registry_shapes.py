@@ -230,6 +230,15 @@ class HoldingIn(Schema):
     port_last: StrictInt = 65535
 
 
+class SiteIn(Schema):
+    host_name: str = Field(max_length=253)
+    address: str = Field(max_length=45)
+    customer: str = Field(max_length=64)
+    service: str | None = Field(None, max_length=64)
+    since: Instant
+    until: Instant | None = None
+
+
 class ResourceIn(Schema):
     """Something else to be given to a customer."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,6 +32,7 @@ from tipstaff.words import (
     ResourceKind,
     Service,
     ServiceKind,
+    Site,
     Standing,
     Tier,
 )
@@ -114,6 +115,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
         services=registry.services_of(key),
         holdings=holdings,
         resources=resources,
+        sites=registry.sites_of(key),
         held_count=len(holdings) + len(resources),
         timeline=timeline(holdings, resources, at=at),
         cases=every_case(customer=key, order="newest", limit=100),
@@ -417,6 +419,21 @@ def _resource(request: StaffRequest, customer: Customer) -> str:
     return f"{customer.name} holds {kind} {resource.name}."
 
 
+def _site(request: StaffRequest, customer: Customer) -> str:
+    by = _by(request)
+    try:
+        address = ip_address(asked_text(request.POST, "address"))
+    except ValueError as why:
+        raise BadField(f"{why}.") from None
+    site = Site(
+        host_name=asked_text(request.POST, "host_name"), address=address, customer=customer.key,
+        service=asked_text(request.POST, "service") or None, since=_when(request, "since") or by["at"],
+        until=_when(request, "until"),
+    )  # fmt: skip
+    registering.save_site(site, **by)
+    return f"{site.host_name} at {address} is {customer.name}'s."
+
+
 def _end(request: StaffRequest, customer: Customer) -> str:
     by = _by(request)
     number, what = request.POST.get("number", ""), request.POST.get("what", "")
@@ -463,6 +480,7 @@ ACTIONS: dict[str, Callable[[StaffRequest, Customer], str]] = {
     "transfer": _transfer,
     "hold": _hold,
     "resource": _resource,
+    "site": _site,
     "end": _end,
     "accept": _accept,
     "portal": _portal,

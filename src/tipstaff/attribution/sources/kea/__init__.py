@@ -211,6 +211,7 @@ class Forensic(Lines):
     clock = "the DHCP server's own; its zone is written as a name, so the file's zone must be given unless it is UTC"
     gaps = GAPS
     joins = Joins.LEASE
+    rotated = True
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
         frame = table(Stretch(stretch.data.replace(b",", b";"), stretch.offset), ["line"], wanted=["line"])

@@ -31,6 +31,7 @@ class Syslog(Lines):
     clock = "the NAT's own, as the line states it"
     gaps = "lines that syslog lost (it is UDP): a lost release leaves the end open until the block is given on"
     joins = Joins.SESSION
+    rotated = True
     lasts_seconds = 86_400.0
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:

@@ -17,6 +17,7 @@ class Conntrack(Lines):
         "same server"
     )
     joins = Joins.SESSION
+    rotated = True
     momentary = True
     lasts_seconds = 86_400.0
 

@@ -5,6 +5,7 @@ A template says where the fields of a data set lie; all data sets of one templat
 """
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ class _Read:
     """Data sets by their template: the place in the file, and the octets."""
     bad: list[tuple[int, str]] = field(default_factory=list)
     missed: list[int] = field(default_factory=list)
-    """Where among these there may be events of sessions."""
+    """Where among these there may be events of sessions, and where messages are missing before one."""
 
 
 class Ipfix(Kind):
@@ -47,8 +48,12 @@ class Ipfix(Kind):
     kind = "nat-ipfix"
     proves = "which inside address made a connection from a public address and port"
     clock = "the NAT's own, to the millisecond"
-    gaps = "messages that UDP lost; a flow whose end was lost is open until its port is used again with the same server"
+    gaps = (
+        "messages that UDP lost, which their numbers show; a flow whose end was lost is open until its port is used "
+        "again with the same server"
+    )
     joins = Joins.SESSION
+    rotated = True
     momentary = True
     lasts_seconds = 86_400.0
 
@@ -65,12 +70,19 @@ class Ipfix(Kind):
                 if number == TEMPLATES:
                     for id, _, record in _templates(body, self.version):
                         known[domain, id] = record
-        return b"".join(self._stated(domain, record) for (domain, _), record in known.items())
+        numbers = _Numbers(header, self.version)
+        numbers.follow(data)
+        stated = b"".join(self._stated(domain, record) for (domain, _), record in known.items())
+        return stated + b"".join(self._empty(domain, number) for domain, number in numbers.due.items())
 
     def _stated(self, domain: int, record: bytes) -> bytes:
         """A message that states one template."""
         length = 4 + len(record)
         return struct.pack(">HHIIIHH", VERSION, HEADER + length, 0, 0, domain, TEMPLATES, length) + record
+
+    def _empty(self, domain: int, number: int) -> bytes:
+        """A message without a record: the next one's number is its own."""
+        return struct.pack(">HHIII", VERSION, HEADER, 0, number, domain)
 
     def read(self, stretch: Stretch, options: Options) -> Parsed:
         found = _read(stretch, self.version)
@@ -109,9 +121,90 @@ class NetFlow(Ipfix):
     def _stated(self, domain: int, record: bytes) -> bytes:
         return struct.pack(">HHIIIIHH", VERSION_9, 1, 0, 0, 0, domain, 0, 4 + len(record)) + record
 
+    def _empty(self, domain: int, number: int) -> bytes:
+        return struct.pack(">HHIIII", VERSION_9, 0, 0, 0, number, domain)
+
 
 _LATEST = 253_402_300_799 * 10**6
 """The last second of the year 9999."""
+
+
+class _Numbers:
+    """Which number the next message of each observation domain has, so that missing ones show: IPFIX counts the records
+    of data sent before (RFC 7011, section 3.1), NetFlow the packets (RFC 3954, section 5.1). Where that can't be
+    reckoned, or where messages are not numbered at all, nothing shows."""
+
+    def __init__(self, header: bytes, version: int) -> None:
+        self._next: dict[int, int] = {}
+        self._version, self._head = version, HEADER if version == VERSION else HEADER_9
+        self._sizes: dict[tuple[int, int], int] = {}
+        self._seen: dict[int, deque[int]] = {}
+        self._again: set[int] = set()
+        for begin, end in _framed(header, version)[0]:
+            number, domain = struct.unpack_from(">II", header, begin + self._head - 8)
+            if end - begin == self._head:
+                self._next[domain] = number
+            else:
+                self._records(header, begin, end, domain)
+
+    @property
+    def due(self) -> dict[int, int]:
+        """By domain; of one whose last message had the number of another, nothing is said."""
+        return {domain: number for domain, number in self._next.items() if domain not in self._again}
+
+    def follow(self, data: bytes) -> list[int]:
+        """Where messages begin before which others are missing."""
+        missing: dict[int, list[tuple[int, int, int]]] = {}
+        missed = []
+        for begin, end in _framed(data, self._version)[0]:
+            number, domain = struct.unpack_from(">II", data, begin + self._head - 8)
+            records = self._records(data, begin, end, domain)
+            seen = self._seen.setdefault(domain, deque(maxlen=64))
+            due = self._next.get(domain)
+            if number in seen and number != due:
+                self._again.add(domain)
+                continue  # Sent twice, or not numbered.
+            self._again.discard(domain)
+            seen.append(number)
+            ahead = 0 if due is None else (number - due) % 2**32
+            if 0 < ahead < 2**31:
+                missing.setdefault(domain, []).append((due or 0, number, begin))
+            elif ahead:
+                late = next((x for x in missing.get(domain, []) if x[0] <= number < x[1]), None)
+                if late is not None:
+                    # Overtaken by another: what it is not itself may still come.
+                    missing[domain].remove(late)
+                    rest = [(late[0], number), (number + (records or 0), late[1])]
+                    missing[domain] += [(first, last, late[2]) for first, last in rest if first < last]
+                    continue
+                missed.append(begin)  # The exporter began anew, and whatever it had not sent is lost.
+            if records is None:
+                self._next.pop(domain, None)
+            else:
+                self._next[domain] = (number + records) % 2**32
+        return [*missed, *(place for places in missing.values() for _, _, place in places)]
+
+    def _records(self, data: bytes, begin: int, end: int, domain: int) -> int | None:
+        """By how many the next number is greater; None where that can't be known."""
+        if self._version != VERSION:
+            return 1
+        count, place = 0, begin + HEADER
+        known = True
+        while place + 4 <= end:
+            number, length = struct.unpack_from(">HH", data, place)
+            if length < 4 or place + length > end:
+                return None
+            if number in (TEMPLATES, OPTIONS_TEMPLATES):
+                body = data[place + 4 : place + length]
+                for id, fields, _ in _templates(body, VERSION, scoped=number == OPTIONS_TEMPLATES):
+                    sizes = [octets for _, octets in fields]
+                    self._sizes[domain, id] = 0 if VARIABLE in sizes else sum(sizes)
+            elif size := self._sizes.get((domain, number), 0):
+                count += (length - 4) // size
+            else:
+                known = False
+            place += length
+        return count if known else None
 
 
 def _framed(data: bytes, version: int) -> tuple[list[tuple[int, int]], int]:
@@ -182,13 +275,14 @@ def _sets(data: bytes, version: int) -> Iterator[tuple[int, int, int, bytes]]:
             place += length
 
 
-def _templates(body: bytes, version: int) -> Iterator[tuple[int, Template, bytes]]:
-    """(id, fields, the record itself) of a set of templates; no fields take a template back."""
+def _templates(body: bytes, version: int, *, scoped: bool = False) -> Iterator[tuple[int, Template, bytes]]:
+    """(id, fields, the record itself) of a set of templates; no fields take a template back. Those of options are
+    `scoped`: they say how many of their fields are scopes (RFC 7011, section 3.4.2.2)."""
     place = 0
     while place + 4 <= len(body):
         begin = place
         id, count = struct.unpack_from(">HH", body, place)
-        place += 4
+        place += 6 if scoped and count else 4
         fields = []
         for _ in range(count):
             if place + 4 > len(body):
@@ -220,6 +314,7 @@ def _read(stretch: Stretch, version: int) -> _Read:
                     found.bad.append((offset + place, f"data of the template {number}, which {why}"))
                 else:
                     found.blocks.setdefault(template, []).append((offset + place, body))
+    found.missed += [stretch.offset + place for place in _Numbers(stretch.header, version).follow(stretch.data)]
     return found
 
 

@@ -32,6 +32,7 @@ class Syslog(Lines):
         "same server; formats that were not tried on the vendors' devices"
     )
     joins = Joins.SESSION
+    rotated = True
     momentary = True
     lasts_seconds = 86_400.0
 

@@ -58,6 +58,7 @@ class Detail(Kind):
     kind = "radius-detail"
     proves, clock, gaps = PROVES, CLOCK, GAPS
     joins = Joins.SESSION
+    rotated = True
     tells_lateness = True
 
     def cut(self, data: bytes) -> int:
@@ -75,6 +76,7 @@ class Csv(Lines):
     kind = "radius-csv"
     proves, clock, gaps = PROVES, CLOCK, GAPS
     joins = Joins.SESSION
+    rotated = True
     tells_lateness = True
     has_header = True
 
