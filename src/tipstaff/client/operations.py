@@ -863,6 +863,7 @@ class MeasureOut(TypedDict):
     proof: str
     proof_at: str | None
     planned_at: str
+    in_force_at: str | None
     until: str | None
     lifted_when: str
 
@@ -1014,6 +1015,8 @@ class OwnMeasureOut(TypedDict):
     degree: str
     scope: str
     state: str
+    proof: str
+    proof_at: str | None
     in_force_at: str | None
     until: str | None
     lifted_when: str
