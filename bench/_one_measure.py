@@ -5,6 +5,7 @@ import contextlib
 import os
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,13 +33,16 @@ def desk() -> Iterator[None]:
 
 
 def latency(
-    driver: Any, selector: Callable[[int], Any], n: int, *, degree: str = "BLOCK", own: tuple[Any, ...] = ()
+    driver: Any, selector: Callable[[int], Any], n: int, *, proof: str, degree: str = "BLOCK", own: tuple[Any, ...] = ()
 ) -> dict[str, object]:
-    """From the decision on record to in force as surely as the driver can show, and from the wish to lifted."""
+    """From the decision on record to in force as surely as the driver can show, and from the wish to lifted.
+
+    `proof` is the level that each of both has to be shown at; where one is not, the benchmark ends and says so.
+    """
     from tipstaff.enforcement import operations, queries
     from tipstaff.enforcement.guards import Limits
     from tipstaff.procedures.enforcing import hasten, reconcile
-    from tipstaff.words import Candidate, Degree, MeasureState
+    from tipstaff.words import Candidate, Degree, MeasureState, Proof
 
     limits = Limits(
         own=own,
@@ -49,6 +53,15 @@ def latency(
         owns_port=lambda _: True,
     )
     fence = operations.become_writer(driver.device, at=AT)
+
+    def reached(measure: Any) -> str:
+        """The level that it was shown at."""
+        if measure.proof < Proof[proof]:
+            sys.exit(
+                f"{driver.device}: {measure.key} is {measure.state} at proof level {measure.proof.name}, and this "
+                f"benchmark counts to {proof}: {measure.proof_detail}"
+            )
+        return str(measure.proof.name)
 
     def called() -> None:
         """What the enforcer does when the database calls it."""
@@ -73,7 +86,7 @@ def latency(
         measure = queries.get_measure(key)
         assert measure is not None
         assert measure.state is MeasureState.IN_FORCE, (measure, driver.observe(at=AT).detail)
-        proofs.add(measure.proof.name)
+        proofs.add(reached(measure))
         begun = time.perf_counter()
         operations.want_lifted(key, why="It is fixed.", at=AT, actor="bench")
         called()
@@ -81,7 +94,7 @@ def latency(
         measure = queries.get_measure(key)
         assert measure is not None
         assert measure.state is MeasureState.LIFTED, (measure.state, measure.proof_detail, measure.still_stopped)
-        proofs.add(measure.proof.name)
+        proofs.add(reached(measure))
     operations.stop_writing(fence)
     return {
         "measures": n,

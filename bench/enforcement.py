@@ -61,7 +61,9 @@ def main() -> None:
 
         with Lab() as lab:
             driver = make("edge1", lab.device_options())
-            figures["latency"] = latency(driver, port, wanted.measures, own=(ip_network("192.0.2.0/24"),))
+            figures["latency"] = latency(
+                driver, port, wanted.measures, proof="STATE", own=(ip_network("192.0.2.0/24"),)
+            )
         with Lab() as lab:
             figures["one_change_among_many_with_the_database"] = one_among(lab, wanted.elements)
     json.dump(figures, sys.stdout, indent=2)

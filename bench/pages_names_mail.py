@@ -42,7 +42,7 @@ def main() -> None:
                     figures[name] = {"skipped": lab}
                     continue
                 driver, rule, selector = lab
-                found: dict[str, object] = {"one": latency(driver, selector, wanted.measures)}
+                found: dict[str, object] = {"one": latency(driver, selector, wanted.measures, proof="PROBE")}
                 if rule is not None:
                     found["many"] = many(driver, rule, wanted.count)
                 figures[name] = found

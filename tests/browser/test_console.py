@@ -31,6 +31,8 @@ STAFF_PAGES = {
     "admission": "/console/admissions",
     "measures": "/console/measures",
     "measure": "/console/measures/M-000001",
+    "devices": "/console/devices",
+    "device": "/console/devices/edge-1",
     "letter": "/console/letters/L-000001",
     "policy": "/console/policy",
     "replay": "/console/policy/replay?edition=2027-01",

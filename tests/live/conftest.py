@@ -12,11 +12,12 @@ from tipstaff.testing.mailbox import Mailbox
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones run with `make live` only, so that every change need not wait for them."""
+    """Long ones run with `make live` only, so that every change need not wait for them; but those that a mark names."""
     if os.environ.get("TIPSTAFF_TEST_SOAK"):
         return
     for item in items:
-        if item.get_closest_marker("thorough"):
+        mark = item.get_closest_marker("thorough")
+        if mark is not None and item.name not in mark.kwargs.get("but", ()):
             item.add_marker(pytest.mark.skip(reason="it takes long; `make live` runs it (TIPSTAFF_TEST_SOAK=1)"))
 
 

@@ -15,7 +15,7 @@ from tests.live.speakers import BirdSpeaker, Peer, peer_at_the_edge, unavailable
 from tipstaff.enforcement.drivers.bird import make
 from tipstaff.enforcement.protocol import DeviceRefused, Driver
 from tipstaff.enforcement.routing.announcer import Announcer
-from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
+from tipstaff.testing.drivers import LATE, NOON, DriverContract, await_true, carry_out
 from tipstaff.words import Degree, Direction, Proof, Rule, Seen, Selector
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
@@ -112,7 +112,7 @@ class TestBlackholes(BirdContract):
         self.bird.ask("configure")
 
 
-@pytest.mark.thorough
+@pytest.mark.thorough(but=(LATE,))
 class TestFlows(BirdContract):
     announce = "flowspec"
 

@@ -10,7 +10,7 @@ from tests.live.announcers import AnnouncerContract, announced_one_of_two, check
 from tests.live.speakers import ExaBgpSpeaker, Peer
 from tipstaff.enforcement.drivers.exabgp import make
 from tipstaff.enforcement.protocol import Driver
-from tipstaff.testing.drivers import NOON, await_true
+from tipstaff.testing.drivers import LATE, NOON, await_true
 from tipstaff.words import Rule, Seen
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
@@ -28,7 +28,7 @@ def speaker(peer: Peer) -> Iterator[ExaBgpSpeaker]:
         yield made
 
 
-@pytest.mark.thorough
+@pytest.mark.thorough(but=(LATE,))
 class TestBlackholes(AnnouncerContract):
     make_driver = staticmethod(make)
 

@@ -20,7 +20,7 @@ from tipstaff import wiring
 from tipstaff.enforcement.drivers.prefix_filter import make
 from tipstaff.enforcement.protocol import Driver
 from tipstaff.procedures.suspension import plan_for
-from tipstaff.testing.drivers import DriverContract, await_true, carry_out
+from tipstaff.testing.drivers import LATE, DriverContract, await_true, carry_out
 from tipstaff.words import Answer, Degree, MeasureState, Proof, ResourceKind, Rule, Seen, Selector, session_name
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("bgp")]
@@ -120,7 +120,7 @@ def test_a_forged_announcement_becomes_a_case_and_then_a_filter_on_its_session(
     assert office.measures(case)[0].state is MeasureState.LIFTED
 
 
-@pytest.mark.thorough
+@pytest.mark.thorough(but=(LATE,))
 class TestFrr(DriverContract):
     many = 200
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tipstaff.words import Measure, MeasureState, Role, Rule, Selector
+from tipstaff.words import Measure, MeasureState, Role, Rule, Seen, Selector
 
 from .base import database
 from .tables import print_rows
@@ -59,11 +59,12 @@ def measures(
     if not found:
         typer.echo("There is no such measure.", err=True)
     print_rows(
-        ("measure", "what", "device", "state", "proof", "ends (UTC)", "case"),
+        ("measure", "what", "device", "state", "proof (UTC)", "ends (UTC)", "case"),
         (
             (
                 m.key, f"{m.degree.name.lower()} {m.selector}", m.device, m.state.value,
-                m.proof.name.lower() + (f": {m.still_stopped or m.proof_detail}" if m.proof_detail else ""),
+                m.proof.name.lower() + (f" {m.proof_at:%Y-%m-%d %H:%M}" if m.proof_at else "")
+                + (f": {m.still_stopped or m.proof_detail}" if m.proof_detail else ""),
                 f"lifted {m.lifted_at:%Y-%m-%d %H:%M}" if m.lifted_at
                 else f"{m.until:%Y-%m-%d %H:%M}" if m.until else "", m.case,
             )
@@ -183,13 +184,23 @@ def drift(device: _Device = "", as_json: _Json = False) -> None:
                 n = len(seen.drifts)
                 typer.echo(f"{config.name}: {f'{n} difference(s)' if n else 'as it is wanted'}")
             for key, how in seen.drifts:
-                typer.echo(f"  {key}  {how.value}")
+                known = seen.measures.get(key)
+                what = f"{known.degree.name.lower()} {known.selector}" if known else "what no plan knows"
+                typer.echo(f"  {key}  {what}: {_DIFFERENCES[how]}")
             for entry in seen.seen.foreign:
                 typer.echo(f"  not ours: {entry}")
             if seen.seen.complete and seen.seen.detail:
                 typer.echo(f"  {seen.seen.detail}")
     if differs:
         raise typer.Exit(1)
+
+
+_DIFFERENCES = {
+    Seen.ABSENT: "wanted, and not there",
+    Seen.DRIFT: "there, and not as it is wanted",
+    Seen.IN_FORCE: "there, and no longer wanted",
+    Seen.UNKNOWN: "nobody knows, for the device cannot be read",
+}
 
 
 def lift(

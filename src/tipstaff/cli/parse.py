@@ -20,7 +20,6 @@ from typing import IO, Annotated, Any
 import typer
 
 from tipstaff.intake.protocol import Parser, load_parsers
-from tipstaff.intake.reading import read
 from tipstaff.words import Allegation, Reading, ReadingOutcome, ReadingReason, host_of
 
 LARGEST_FILE_OCTETS = 100 * 1024 * 1024
@@ -139,6 +138,8 @@ def _cannot(path: Path, why: OSError) -> str:
 
 def _readings(path: Path) -> Iterator[tuple[str, Reading]]:
     """Each mail of a file with its name: the file's own, and in an mbox of several its number behind a colon."""
+    from tipstaff.intake.reading import read  # It takes numpy, and every other command would wait for that.
+
     parsers: tuple[Parser, ...] = load_parsers()
     mails = _mails(_octets(path))
     name = "-" if path == STANDARD_INPUT else path.name

@@ -865,6 +865,7 @@ class MeasureOut(TypedDict):
     proof: str
     proof_at: str | None
     planned_at: str
+    in_force_at: str | None
     until: str | None
     lifted_when: str
 
@@ -1016,6 +1017,8 @@ class OwnMeasureOut(TypedDict):
     degree: str
     scope: str
     state: str
+    proof: str
+    proof_at: str | None
     in_force_at: str | None
     until: str | None
     lifted_when: str

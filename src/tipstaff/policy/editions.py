@@ -130,11 +130,17 @@ _PARTS = ("clauses", "locales")
 def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = False) -> Edition:
     """An edition from its files, such as those kept on record; raises BadEdition. `where` leads their names in it.
 
-    Clauses stand in the order of their names, however the files come.
+    Clauses stand in the order of their names, however the files come. The same files are read once: it takes a third of
+    a second, and an edition never changes.
     """
+    return _read(tuple(sorted(files.items())), where, thorough)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(files: tuple[tuple[str, bytes], ...], where: str, thorough: bool) -> Edition:
     problems: list[Problem] = []
     lead = f"{where}/" if where else ""
-    tables = {name: open_table(lead + name, content, problems) for name, content in sorted(files.items())}
+    tables = {name: open_table(lead + name, content, problems) for name, content in files}
     head = tables.get("edition.toml")
     if head is None:
         raise BadEdition(
@@ -155,4 +161,4 @@ def read_files(files: Mapping[str, bytes], *, where: str = "", thorough: bool = 
     translations = [read_translation(table, edition) for table in said]
     if problems:
         raise BadEdition(problems)
-    return replace(edition, translations=tuple(translations), digest=digest_of(files.items()))
+    return replace(edition, translations=tuple(translations), digest=digest_of(files))

@@ -38,6 +38,10 @@ def await_true(condition: Callable[[], bool], *, seconds: float = _PATIENCE_SECO
     raise AssertionError(f"it did not come true in {seconds} s")
 
 
+LATE = "test_an_older_generation_is_refused_and_changes_nothing"
+"""The test of the contract that says most in the least time: a change, its read-back, and a late plan refused."""
+
+
 class DriverContract:
     """What the enforcer takes for granted of a driver."""
 

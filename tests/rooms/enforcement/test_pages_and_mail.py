@@ -7,7 +7,6 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import dns.name
-import dns.rdataset
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from tipstaff.enforcement import mail_policy
 from tipstaff.enforcement.drivers import haproxy, nginx, postfix, rpz
 from tipstaff.enforcement.drivers.haproxy import table
 from tipstaff.enforcement.drivers.rpz import zone
+from tipstaff.enforcement.drivers.rpz.transfer import Labels, Record
 from tipstaff.enforcement.guards import Limits, refusal
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.mail_policy import NEVER, Policy, Row, identity
@@ -295,22 +295,18 @@ def test_a_zone_that_is_followed_name_by_name_is_known_as_if_it_were_transferred
 ) -> None:
     """The whole transfer is the oracle of the incremental one."""
     book = zone.Book(b"only for this test, and long enough", zone="rpz.example.net.")
-    block = [dns.rdataset.from_rdata_list(0, [zone.txt([b"blocked"])])]
-    other = [dns.rdataset.from_rdata_list(0, [zone.txt([b"by hand"])])]
-    followed, names = zone.Held(book=book, block=block), dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]]()
+    block, other = [(16, zone.txt([b"blocked"]))], [(16, zone.txt([b"by hand"]))]
+    followed, names = zone.Held(book=book, block=block), dict[Labels, Sequence[Record]]()
     for n, (measure, host, move) in enumerate(moves):
         rule = Rule(
             measure=f"M-{measure:06d}", case="C-000001", selector=Selector(host_name=f"h{host}.example.net"),
             degree=Degree.BLOCK,
         )  # fmt: skip
-        owner, name = book.owner(rule.measure), dns.name.from_text(f"h{host}.example.net", origin=None)
+        owner, name = book.owner(rule.measure), (b"h%d" % host, b"example", b"net")
         generation = n if move != "double" else 0
-        step: dict[dns.name.Name, Sequence[dns.rdataset.Rdataset]] = {
-            zone.GENERATION: [dns.rdataset.from_rdata_list(0, [zone.txt([str(generation).encode()])])]
-        }
+        step: dict[Labels, Sequence[Record]] = {zone.GENERATION: [(16, zone.txt([str(generation).encode()]))]}
         if move in ("keep", "double"):
-            sealed = zone.txt(book.seal(rule, generation=n))
-            step |= {owner: [dns.rdataset.from_rdata_list(0, [sealed])], name: block}
+            step |= {owner: [(16, zone.txt(book.seal(rule, generation=n)))], name: block}
         elif move == "drop":
             step |= {owner: (), name: ()}
         elif move == "spoil":

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import dns.name
-import dns.rdata
 import dns.rdataclass
-import dns.rdataset
-import dns.rdatatype
 import pytest
 
 from tipstaff.enforcement.drivers import rpz
 from tipstaff.enforcement.drivers.rpz import zone
+from tipstaff.enforcement.drivers.rpz.transfer import Labels, Record
 from tipstaff.testing.drivers import NOON
 from tipstaff.words import Degree, Plan, Rule, Selector, Step
 
@@ -34,7 +31,7 @@ class Zone:
     """What a primary server holds, which takes updates as octets and dies after so many."""
 
     def __init__(self) -> None:
-        self.names: dict[dns.name.Name, list[dns.rdataset.Rdataset]] = {}
+        self.names: dict[Labels, list[Record]] = {}
         self.left = 1000
         self.book = zone.Book(b"only for this test, and long enough", zone="rpz.example.net.")
 
@@ -60,7 +57,7 @@ class Zone:
         return driver
 
     def take(self, records: rpz._Records, *, if_generation: bytes | None) -> None:
-        held = [b"".join(r.strings) for s in self.names.get(zone.GENERATION, ()) for r in s]
+        held = [b"".join(zone.strings_of(data)) for _, data in self.names.get(zone.GENERATION, ())]
         assert held == ([] if if_generation is None else [if_generation])
         if self.left == 0:
             raise Killed
@@ -72,14 +69,13 @@ class Zone:
             while wire[at : at + 2] != rpz._ZONE_NAME:
                 labels.append(wire[at + 1 : at + 1 + wire[at]])
                 at += 1 + wire[at]
-            kind, group, ttl, octets = struct.unpack_from("!HHIH", wire, at + 2)
+            kind, group, _, octets = struct.unpack_from("!HHIH", wire, at + 2)
             at += 12 + octets
-            name = dns.name.Name(labels)
+            name = tuple(labels)
             if group == dns.rdataclass.ANY:
                 self.names.pop(name, None)
                 continue
-            data = dns.rdata.from_wire(dns.rdataclass.IN, kind, wire, at - octets, octets)
-            self.names.setdefault(name, []).append(dns.rdataset.from_rdata_list(ttl, [data]))
+            self.names.setdefault(name, []).append((kind, wire[at - octets : at]))
 
 
 def carry_out(driver: rpz.RpzDriver, generation: int, wanted: Sequence[Rule]) -> None:

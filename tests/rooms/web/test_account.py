@@ -1020,15 +1020,22 @@ def test_newer_cases_push_out_no_open_case_no_measure_and_nothing_that_counts(
         key="M-000901", case=case.key, customer=case.customer, device="edge-1", selector_key="x", degree=2, proof=3,
         selector={"network": "192.0.2.7/32", "protocol": "tcp", "port": 25, "direction": "both"},
         notice="L-000001", state="in_force", planned_at=case.opened_at, in_force_at=case.opened_at,
+        proof_at=case.opened_at,
     )  # fmt: skip
     CaseRow.objects.filter(key=case.key).update(
         state=CaseState.CLOSED.value, outcome=CaseOutcome.FIXED.value, closed_at=wiring.now()
     )
     page = client.get("/account/").content.decode()
     assert "192.0.2.7" in page
+    stands = page.partition(">In force<")[2].partition("</ul>")[0]
+    assert f'Read back from the device <time datetime="{case.opened_at.isoformat()}"' in stands
+    assert f'since <time datetime="{case.opened_at.isoformat()}"' in stands
+    assert "Rule: " in stands, "why"
     assert "What counts from earlier" in page
     assert "In good standing" not in page
-    assert [one["key"] for one in by(token).get("/api/own/measures").json()] == ["M-000901"]
+    (told,) = by(token).get("/api/own/measures").json()
+    assert (told["key"], told["proof"]) == ("M-000901", "state")
+    assert datetime.fromisoformat(told["proof_at"]) == case.opened_at
 
 
 def named_again(case: Case, email: str, clock: Clock) -> None:

@@ -131,12 +131,17 @@ def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: Memor
     assert state_of(key) is MeasureState.PLANNED
     (drift,) = rows("drift", exit_code=1)
     assert drift["drift"] == [{"measure": key, "seen": "absent"}]
+    assert f"  {key}  block tcp/25 from 192.0.2.7: wanted, and not there\n" in run("drift", exit_code=1)
     assert "1 step(s), 1 measure(s) turned" in run("apply")
     assert state_of(key) is MeasureState.IN_FORCE
     assert f"{EDGE}: as it is wanted" in run("drift")
     (measure,) = rows("measures", "--device", EDGE, "--state", "in_force")
     assert (measure["measure"], measure["why"], measure["proof"]) == (key, "Narrowest.", "state")
     assert measure["proof_at"] == at.isoformat()
+    assert f"state {at:%Y-%m-%d %H:%M}" in run("measures"), "how surely, and since when that is known"
+    edge.forget()
+    assert f"  {key}  block tcp/25 from 192.0.2.7: wanted, and not there\n" in run("drift", exit_code=1)
+    run("apply")
     assert rows("measures", "--customer", "acct-8") == []
     assert f"{key} is being lifted." in run("lift", key, "--by", "anna", "--why", "A mistake.")
     run("apply")
@@ -364,6 +369,13 @@ def test_the_devices_page_shows_desired_seen_drift_and_history(edge: MemoryTwin,
     client = log_in(Role.ANALYST)
     assert f'href="{reverse("console:device", args=[EDGE])}"' in client.get(reverse("console:devices")).content.decode()
     page = client.get(reverse("console:device", args=[EDGE])).content.decode()
+    proven = f'Read back</span> <span class="muted whitespace-nowrap"><time datetime="{at.isoformat()}"'
+    since = f'since <time datetime="{at.isoformat()}"'
+    (row,) = (x for x in page.partition('id="want-h"')[2].split("<tr ") if f'id="row-{held}"' in x)
+    assert (proven in row, since in row) == (True, True), row
+    of_it = client.get(reverse("console:measure", args=[held])).content.decode()
+    assert proven.replace("</span> <span", "</span><span") in of_it
+    assert f'at <time datetime="{at.isoformat()}"' in of_it or f" at {at:%Y-%m-%d %H:%M}" in of_it
     for shown in (held, waits, "Not as it is wanted", "a rule by hand", "2 new measures within an hour", "192.0.2.1"):
         assert shown in page, shown
     assert "New measures held back" in page, "its history"

@@ -80,6 +80,7 @@ def test_the_portal_says_what_else_is_in_force_on_the_customer_since_when_until_
     assert 'until <time datetime="2026-05-11T12:00' in said
     assert f"It belongs to case {other.key}" in said
     assert "Rule: " in said
+    assert 'Read back from the device <time datetime="2026-05-04T12:00' in said
     assert "192.0.2.8" not in page
     shown = " ".join(Client().get(link(other, at)).content.decode().split())
     assert 'Read back from the device <time datetime="2026-05-04T12:00' in shown

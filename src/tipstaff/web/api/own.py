@@ -107,6 +107,9 @@ class OwnMeasureOut(Schema):
     degree: str
     scope: str
     state: str
+    proof: str
+    """How surely that is known: none, ack, config, state (read back from the device) or probe (shown by traffic)."""
+    proof_at: datetime | None
     in_force_at: datetime | None
     until: datetime | None
     lifted_when: str
@@ -371,7 +374,8 @@ def _measure_out(measure: Measure) -> dict[str, Any]:
     return {
         "key": measure.key, "case": measure.case, "degree": measure.degree.name.lower(),
         "scope": place_shown(str(measure.selector)), "state": measure.state.value,
-        "in_force_at": measure.in_force_at, "until": measure.until, "lifted_when": measure.lifted_when,
+        "proof": measure.proof.name.lower(), "proof_at": measure.proof_at, "in_force_at": measure.in_force_at,
+        "until": measure.until, "lifted_when": measure.lifted_when,
     }  # fmt: skip
 
 

@@ -77,6 +77,7 @@ class MeasureOut(Schema):
     proof: str
     proof_at: datetime | None
     planned_at: datetime
+    in_force_at: datetime | None
     until: datetime | None
     lifted_when: str
 
@@ -366,6 +367,7 @@ def _measure(measure: Measure) -> MeasureOut:
         state=measure.state.value,
         proof=measure.proof.name.lower(),
         proof_at=measure.proof_at,
+        in_force_at=measure.in_force_at,
         planned_at=measure.planned_at,
         until=measure.until,
         lifted_when=measure.lifted_when,

@@ -28,7 +28,7 @@ from tipstaff.policy import edition_to_go_by
 from tipstaff.procedures.links import Link, LinkExpired, LinkTampered, open_link
 from tipstaff.procedures.registering import note_reached
 from tipstaff.registry.queries import get_customer, representatives_of
-from tipstaff.words import Case, Customer, Measure, Representative
+from tipstaff.words import Case, Customer, Representative
 
 from .. import factors, pace
 from ..asked import asked_text
@@ -47,12 +47,14 @@ from .factor import NoCode, show_code
 from .people import NotInvited, PortalRole, role_on
 from .reads import (
     PortalPage,
+    Standing,
     accounts_of,
     in_force_on,
     known_among,
     known_cases,
     places_by_name,
     portal_page,
+    standing,
     zone_named,
 )
 from .views import STATE_WORDS, private, show_case
@@ -77,7 +79,7 @@ class Account:
     open: tuple[tuple[Case, str], ...]
     """With what each waits for, in words."""
     closed: tuple[Case, ...]
-    measures: tuple[Measure, ...]
+    measures: tuple[Standing, ...]
     counts: tuple[tuple[str, datetime], ...]
     """Earlier cases that count against them, each with the day until which it does."""
 
@@ -234,7 +236,7 @@ def _account(customer: Customer, role: PortalRole, *, language: str) -> Account:
         role=role,
         open=tuple((case, say(language, STATE_WORDS[case.state][0])) for case in known if case.state in OPEN),
         closed=tuple(case for case in known if case.state not in OPEN),
-        measures=in_force_on(customer.key),
+        measures=tuple(standing(m, language=language) for m in in_force_on(customer.key)),
         counts=_counts(customer.key),
     )
 

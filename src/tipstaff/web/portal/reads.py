@@ -45,8 +45,8 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
-    """A measure in force on the same customer because of another case."""
+class Standing:
+    """A measure in force on a customer, and why."""
 
     measure: Measure
     why: str
@@ -77,7 +77,7 @@ class PortalPage:
     events: tuple[Event, ...]
     events_more: int
     measures: tuple[Measure, ...]
-    elsewhere: tuple[Elsewhere, ...]
+    elsewhere: tuple[Standing, ...]
     """What else is in force on this customer."""
     answers: tuple[Answer, ...]
     follows: Candidate | None
@@ -226,15 +226,20 @@ def _held_against(key: str) -> list[Matter]:
     return [m for m in matters_of_case(key) if m.key in members and not members[m.key].waits]
 
 
-def _elsewhere(case: Case, *, language: str) -> tuple[Elsewhere, ...]:
+def standing(measure: Measure, *, language: str) -> Standing:
+    """A measure with the title of the rule that it is for."""
+    case = get_case(measure.case)
+    edition, clause = _clause(case) if case else (None, None)
+    wording = edition.wording(clause.id, language=language) if edition and clause else None
+    return Standing(measure=measure, why=wording.title if wording else "")
+
+
+def _elsewhere(case: Case, *, language: str) -> tuple[Standing, ...]:
     found = []
     for measure in measures_on(case.customer):
         if measure.case == case.key or measure.state is not MeasureState.IN_FORCE:
             continue
-        other = get_case(measure.case)
-        edition, clause = _clause(other) if other else (None, None)
-        wording = edition.wording(clause.id, language=language) if edition and clause else None
-        found.append(Elsewhere(measure=measure, why=wording.title if wording else ""))
+        found.append(standing(measure, language=language))
     return tuple(found)
 
 

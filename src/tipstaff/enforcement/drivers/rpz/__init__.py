@@ -31,10 +31,9 @@ import dns.rdatatype
 import dns.rrset
 import dns.tsig
 import dns.update
-import dns.xfr
-import dns.zone
 
 from tipstaff.enforcement.drivers.rpz import zone as zones
+from tipstaff.enforcement.drivers.rpz.transfer import BadTransfer, Copy, Labels, Record
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
@@ -123,13 +122,12 @@ class RpzDriver:
         self._ttl = ttl_seconds
         self._timeout_seconds = timeout_seconds
         self._block = _block(says, page_addresses)
-        self._block_records = tuple((one.rdtype, rdata.to_wire()) for one in self._block for rdata in one)
         self._says = says.encode()
         self._secret: tuple[dns.tsig.Key, zones.Book] | None = None
-        self._copy: _Copy | None = None
+        self._copy: Copy | None = None
         """The last transfer. The next one brings only what changed since (RFC 1995)."""
         self._held: zones.Held | None = None
-        self._freed: tuple[zones.Labels, ...] = ()
+        self._freed: tuple[Labels, ...] = ()
         """Names that the last change let go."""
         self._lock = threading.Lock()
 
@@ -152,8 +150,8 @@ class RpzDriver:
         alive = {key: e for key, e in sorted(held.entries.items()) if not has_ended(e.rule, at=at)}
         drifted = alive.keys() if behind else held.drifted
         seen = [(key, Seen.DRIFT if key in drifted else Seen.IN_FORCE) for key in alive]
-        strange = held.unreadable.values()
-        seen += [(f"unreadable-{owner.labels[0].decode('ascii', 'replace')}", Seen.DRIFT) for owner in strange]
+        strange = sorted(held.unreadable)
+        seen += [(f"unreadable-{owner[0].decode('ascii', 'replace')}", Seen.DRIFT) for owner in strange]
         details = [f"{host}:{port} has not come as far as the zone" for host, port in behind]
         if held.unfinished:
             details.append(f"{len(held.unfinished)} entries are of a change that was never finished")
@@ -229,13 +227,13 @@ class RpzDriver:
         works: list[bool | None] = []
         said = []
         for resolver in self._resolvers:
-            answer = self._ask(resolver, name.derelativize(dns.name.root), "TXT")
+            answer = self._ask(resolver, name, "TXT")
             stopped.append(None if answer is None else self._says in _texts(answer))
-            beside = self._ask(resolver, self._neighbour, "A")
+            beside = self._ask(resolver, self._neighbour.labels[:-1], "A")
             works.append(None if beside is None else beside.rcode() == dns.rcode.NOERROR and bool(beside.answer))
             words = "no answer" if answer is None else "blocked" if stopped[-1] else dns.rcode.to_text(answer.rcode())
             alive = "answers" if works[-1] else "does not answer"
-            said.append(f"{name} at {resolver[0]}:{resolver[1]}: {words}; {self._neighbour} {alive}")
+            said.append(f"{dns.name.Name(name)} at {resolver[0]}:{resolver[1]}: {words}; {self._neighbour} {alive}")
         return ProbeResult(
             target_stopped=_all(stopped), neighbour_works=_all(works), detail="; ".join(said) + ".",
             target_free=_all([None if x is None else not x for x in stopped]),
@@ -246,25 +244,19 @@ class RpzDriver:
     def _read(self) -> zones.Held:
         with self._lock:
             key, book = self._key()
-            copy = self._copy if self._copy is not None and self._held is not None else _Copy(self._zone)
+            copy = self._copy if self._copy is not None and self._held is not None else Copy(self._zone)
             held = self._held or zones.Held(book=book, block=self._block)
             self._copy = self._held = None
             try:
-                query, _ = dns.xfr.make_query(
-                    copy, keyring=key, keyname=key.name, keyalgorithm=key.algorithm, use_edns=None
-                )
-                dns.query.inbound_xfr(
-                    self._server[0], copy, query, port=self._server[1], timeout=self._timeout_seconds,
-                    lifetime=self._timeout_seconds,
-                )  # fmt: skip
-            except (dns.exception.DNSException, OSError, EOFError) as why:
+                changed = copy.bring(self._server, key, timeout_seconds=self._timeout_seconds)
+            except (BadTransfer, dns.exception.DNSException, OSError, EOFError) as why:
                 self._secret = None  # It may be the secret that was changed.
                 raise DeviceUnreachable(f"{self.device}: the zone cannot be transferred: {_words(why)}") from why
-            changed = copy.changed()
             if changed is None:
-                changed = copy.nodes
                 held = zones.Held(book=book, block=self._block)
-            held.take((name, tuple(node.rdatasets) if (node := copy.nodes.get(name)) else ()) for name in changed)
+                held.take(copy.names.items())
+            else:
+                held.take((labels, copy.names.get(labels, ())) for labels in changed)
             self._copy, self._held = copy, held
             return held
 
@@ -274,25 +266,25 @@ class RpzDriver:
 
     def _generation_at(self, resolver: Listener) -> int | None:
         """The generation that a resolver answers by, 0 for none; None if it does not answer."""
-        answer = self._ask(resolver, zones.GENERATION.derelativize(dns.name.root), "TXT")
+        answer = self._ask(resolver, zones.GENERATION, "TXT")
         return None if answer is None else max((int(x) for x in _texts(answer) if x.isdigit()), default=0)
 
-    def _ask(self, resolver: Listener, name: dns.name.Name, kind: str) -> dns.message.Message | None:
+    def _ask(self, resolver: Listener, name: Labels, kind: str) -> dns.message.Message | None:
         for _ in range(2):  # One datagram may be lost.
             with contextlib.suppress(dns.exception.DNSException, OSError):
-                query = dns.message.make_query(name, kind)
+                query = dns.message.make_query(dns.name.Name((*name, b"")), kind)
                 return dns.query.udp_with_fallback(query, resolver[0], port=resolver[1], timeout=1)[0]
         return None
 
-    def _few(self, changes: Sequence["_Change"], *, stopped: bool) -> list[tuple[dns.name.Name, bool]]:
+    def _few(self, changes: Sequence["_Change"], *, stopped: bool) -> list[tuple[Labels, bool]]:
         """(name, whether it is stopped now) of some of the names that a change stops or frees.
 
         No address is among them: a resolver looks at where names lead, and never answers for `rpz-ip` itself.
         """
-        names = [c.name for c in changes if c.name.labels[-1:] not in (zones.BOOK.labels, (b"rpz-ip",))]
+        names = [c.name for c in changes if c.name[-1:] not in (zones.BOOK, (b"rpz-ip",))]
         return [(name, stopped) for name in names[:: max(1, len(names) // _ASKED_MAX)]]
 
-    def _await(self, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> None:
+    def _await(self, generation: int, names: Sequence[tuple[Labels, bool]]) -> None:
         """Wait until the resolvers have taken the zone over. Those that do not in time, or are silent, the read-back
         names."""
         begun = time.monotonic()
@@ -302,12 +294,12 @@ class RpzDriver:
                     return
                 select.select([], [], [], 0.02)
 
-    def _follows(self, resolver: Listener, generation: int, names: Sequence[tuple[dns.name.Name, bool]]) -> bool:
+    def _follows(self, resolver: Listener, generation: int, names: Sequence[tuple[Labels, bool]]) -> bool:
         """Whether a resolver answers by this generation, and so of these names; a silent one is waited for no more."""
         found = self._generation_at(resolver)
         if found is None or found != generation:
             return found is None
-        answers = ((self._ask(resolver, name.derelativize(dns.name.root), "TXT"), stopped) for name, stopped in names)
+        answers = ((self._ask(resolver, name, "TXT"), stopped) for name, stopped in names)
         return all(answer is None or (self._says in _texts(answer)) is stopped for answer, stopped in answers)
 
     # What is changed.
@@ -322,34 +314,36 @@ class RpzDriver:
         leaves = {step.measure for step in steps}
         if plan.whole:
             leaves |= {key for key, e in held.entries.items() if has_ended(e.rule, at=at)} | held.unfinished.keys()
+        text, g = int(dns.rdatatype.TXT), plan.generation
         come = [
-            _Change(book.owner(rule.measure), [(dns.rdatatype.TXT, _text(book.seal(rule, generation=plan.generation)))])
+            _Change(book.owner(rule.measure), [(text, zones.txt(book.seal(rule, generation=g)))])
             for rule in sorted(rules, key=lambda rule: rule.measure)
         ]
         needed = self._names(rules)
-        freed = {}
-        for labels, name in self._names(e.rule for key in leaves for e in _both(held, key)).items():
-            if labels not in needed and leaves.issuperset(held.measures_on(labels)):
-                freed[labels] = name
-        lacking = {labels: name for labels, name in needed.items() if not held.blocks.get(labels, False)}
+        freed = {
+            labels
+            for labels in self._names(e.rule for key in leaves for e in _both(held, key))
+            if labels not in needed and leaves.issuperset(held.measures_on(labels))
+        }
+        lacking = {labels for labels in needed if not held.blocks.get(labels, False)}
         if plan.whole:
-            lacking.update((labels, name) for labels, name in held.lacking.items() if labels not in freed)
-        come += [_Change(name, self._block_records) for name in sorted(lacking.values(), key=_labels)]
+            lacking |= held.lacking - freed
+        come += [_Change(name, self._block) for name in sorted(lacking)]
         self._freed = tuple(freed)
         applied = {rule.measure for rule in rules}
         stale = [e.owner for key in sorted(leaves - applied) for e in _both(held, key)]
-        strange = held.unreadable.values() if plan.whole else ()
+        strange = sorted(held.unreadable) if plan.whole else ()
         # Names first: one that is still blocked while nothing says by which measure would be so for ever.
-        gone = [_Change(owner, ()) for owner in (*sorted(freed.values(), key=_labels), *stale, *strange)]
+        gone = [_Change(owner, ()) for owner in (*sorted(freed), *stale, *strange)]
         return come, gone
 
-    def _names(self, rules: Iterable[Rule]) -> dict[zones.Labels, dns.name.Name]:
-        """The names that these block, each once."""
+    def _names(self, rules: Iterable[Rule]) -> set[Labels]:
+        """The names that these block."""
         found = (zones.name_of(rule, zone=self._zone) for rule in rules)
-        return {name.labels: name for name in found if name is not None}
+        return {name for name in found if name is not None}
 
     def _update(self, held: zones.Held, plan: Plan, come: Sequence["_Change"], gone: Sequence["_Change"]) -> None:
-        new = [(dns.rdatatype.TXT, _text([str(plan.generation).encode()]))]
+        new = [(int(dns.rdatatype.TXT), zones.txt([str(plan.generation).encode()]))]
         turn = [] if held.exists and held.generation == plan.generation else [_Change(zones.GENERATION, new)]
         if not come and not gone and not turn:
             return
@@ -382,10 +376,12 @@ class RpzDriver:
     def _send(self, records: "_Records", *, if_generation: bytes | None) -> None:
         key, _ = self._key()
         update = dns.update.UpdateMessage(self._zone, keyring=key, keyname=key.name, keyalgorithm=key.algorithm)
+        mark = dns.name.Name(zones.GENERATION)
         if if_generation is None:
-            update.absent(zones.GENERATION)
+            update.absent(mark)
         else:
-            update.present(zones.GENERATION, zones.txt([if_generation]))
+            data = zones.txt([if_generation])
+            update.present(mark, dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.TXT, data, 0, len(data)))
         update.update.append(records)
         try:
             answer = dns.query.tcp(update, self._server[0], port=self._server[1], timeout=self._timeout_seconds)
@@ -421,24 +417,6 @@ class RpzDriver:
         return secret
 
 
-class _Copy(dns.zone.Zone):
-    """A zone that knows which names a transfer changed."""
-
-    def __init__(self, origin: dns.name.Name) -> None:
-        super().__init__(origin, relativize=True)
-        self._made: dns.zone.WritableVersion | None = None
-        self._whole = True
-        self.writable_version_factory = self._make
-
-    def _make(self, zone: dns.zone.Zone, replacement: bool = False) -> dns.zone.WritableVersion:
-        self._whole, self._made = replacement, dns.zone.WritableVersion(zone, replacement)
-        return self._made
-
-    def changed(self) -> Collection[dns.name.Name] | None:
-        """The names that the last transfer changed; None for all of them."""
-        return None if self._whole or self._made is None else self._made.changed
-
-
 class _Overtaken(Exception):
     """The zone holds another generation than the one that was read."""
 
@@ -446,14 +424,13 @@ class _Overtaken(Exception):
 class _Change:
     """What shall stand at one name from now on; nothing, to take it away."""
 
-    def __init__(self, name: dns.name.Name, records: Sequence[tuple[int, bytes]]) -> None:
+    def __init__(self, name: Labels, records: Sequence[Record]) -> None:
         self.name = name
         self.records = records
-        """(type, data) of each."""
 
     def wire(self, *, ttl: int) -> bytes:
         """It as records of an update: all goes that stands there, then these come."""
-        name = b"".join([bytes((len(label),)) + label for label in self.name.labels]) + _ZONE_NAME
+        name = b"".join([bytes((len(label),)) + label for label in self.name]) + _ZONE_NAME
         parts = [name, _REMOVED]
         for kind, data in self.records:
             parts += (name, _RECORD.pack(kind, dns.rdataclass.IN, ttl, len(data)), data)
@@ -486,28 +463,11 @@ def _next_end(held: zones.Held, *, after: datetime) -> datetime | None:
     return min((end for end in ends if end > after), default=None)
 
 
-def _labels(name: dns.name.Name) -> tuple[bytes, ...]:
-    return name.labels
-
-
-def _block(
-    says: str, pages: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]
-) -> tuple[dns.rdataset.Rdataset, ...]:
-    sets = [_set([zones.txt([says.encode()])])]
-    for version, kind in ((4, "A"), (6, "AAAA")):
-        addresses = [dns.rdata.from_text("IN", kind, str(a)) for a in pages if a.version == version]
-        if addresses:
-            sets.append(_set(addresses))
-    return tuple(sets)
-
-
-def _set(rdatas: Sequence[dns.rdata.Rdata]) -> dns.rdataset.Rdataset:
-    return dns.rdataset.from_rdata_list(0, list(rdatas))
-
-
-def _text(strings: Sequence[bytes]) -> bytes:
-    """The data of a TXT record."""
-    return b"".join([bytes((len(one),)) + one for one in strings])
+def _block(says: str, pages: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> tuple[Record, ...]:
+    """What stands at a blocked name."""
+    kinds = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
+    said = (int(dns.rdatatype.TXT), zones.txt([says.encode()]))
+    return (said, *dict.fromkeys((int(kinds[page.version]), page.packed) for page in pages))
 
 
 def _texts(answer: dns.message.Message) -> list[bytes]:

@@ -19,25 +19,21 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 import dns.name
-import dns.rdata
-import dns.rdataclass
-import dns.rdataset
 import dns.rdatatype
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tipstaff.enforcement.drivers.rpz.transfer import Labels, Record
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.pages import plain_host
 from tipstaff.words import Degree, Direction, Rule, Scope
 
-BOOK = dns.name.from_text("_tipstaff", origin=None)
-GENERATION = dns.name.from_text("generation._tipstaff", origin=None)
+BOOK: Labels = (b"_tipstaff",)
+GENERATION: Labels = (b"generation", *BOOK)
 _KNOWN_MAX = 1 << 17
-Records = Iterable[tuple[dns.name.Name, Sequence[dns.rdataset.Rdataset]]]
-"""(name, relative to the zone; its record sets)."""
-Labels = tuple[bytes, ...]
-"""A name's labels in lower case. dnspython takes a name apart octet by octet to look it up or to compare it, which is
-too slow for 100,000."""
+Records = Iterable[tuple[Labels, Sequence[Record]]]
+"""(name, below the zone's own; its records). Labels and octets, for dnspython takes a name apart octet by octet to look
+it up or to compare it, which is too slow for 100,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ class Entry:
     fingerprint: str
     generation: int
     """The plan that brought it. Above the zone's own, it belongs to a change that was never finished."""
-    owner: dns.name.Name
+    owner: Labels
 
 
 class Book:
@@ -57,14 +53,14 @@ class Book:
     def __init__(self, secret: bytes, *, zone: str) -> None:
         self._key = hmac.digest(secret, b"tipstaff zone " + zone.encode(), "sha256")
         self._box = AESGCM(self._key)
-        self._owners: dict[str, dns.name.Name] = {}
+        self._owners: dict[str, Labels] = {}
 
-    def owner(self, measure: str) -> dns.name.Name:
+    def owner(self, measure: str) -> Labels:
         known = self._owners.get(measure)
         if known is not None:
             return known
         label = hmac.digest(self._key, measure.encode(), hashlib.sha256)[:12]
-        name = dns.name.Name([base64.b32encode(label).rstrip(b"=").lower(), *BOOK.labels])
+        name = (base64.b32encode(label).rstrip(b"=").lower(), *BOOK)
         if len(self._owners) >= _KNOWN_MAX:
             self._owners.clear()
         self._owners[measure] = name
@@ -76,7 +72,7 @@ class Book:
         sealed = base64.b64encode(nonce + self._box.encrypt(nonce, line_of(rule, g=generation).encode(), None))
         return [sealed[i : i + 255] for i in range(0, len(sealed), 255)]
 
-    def open(self, strings: Sequence[bytes], *, owner: dns.name.Name) -> Entry | None:
+    def open(self, strings: Sequence[bytes], *, owner: Labels) -> Entry | None:
         """The entry; None if another key sealed it."""
         try:
             sealed = base64.b64decode(b"".join(strings), validate=True)
@@ -102,37 +98,44 @@ def supports(rule: Rule, *, zone: dns.name.Name, addresses: bool) -> bool:
     return one_way and name_of(rule, zone=zone) is not None
 
 
-def name_of(rule: Rule, *, zone: dns.name.Name) -> dns.name.Name | None:
-    """Where the zone blocks it, relative to the zone."""
+def name_of(rule: Rule, *, zone: dns.name.Name) -> Labels | None:
+    """Where the zone blocks it, below the zone's own name."""
     network = rule.selector.network
-    try:
-        if network is None:
-            return _relative(rule.selector.host_name or "", zone.labels)
-        name = _of_network(network)
-        name.derelativize(zone)
-    except (UnicodeError, dns.exception.DNSException):
-        return None
-    return name
+    if network is None:
+        return _below(rule.selector.host_name or "", zone.labels)
+    name = _of_network(network)
+    return name if _fits(name, zone.labels) else None
 
 
 @lru_cache(maxsize=_KNOWN_MAX)  # A hundred thousand names are asked for again in each round of a zone.
-def _relative(host_name: str, zone: Labels) -> dns.name.Name | None:
-    name = _of_host(host_name)
-    # Below `rpz-ip` and its like a name means addresses, clients or servers; below ours stand our own books.
-    if not plain_host(name.to_text()) or name.labels[-1].startswith(b"rpz-") or name.is_subdomain(BOOK):
+def _below(host_name: str, zone: Labels) -> Labels | None:
+    try:
+        name = _of_host(host_name)
+    except UnicodeError:
         return None
-    name.derelativize(dns.name.Name(zone))
-    return name
+    # Below `rpz-ip` and its like a name means addresses, clients or servers; below ours stand our own books.
+    if not plain_host(b".".join(name).decode()) or name[-1].startswith(b"rpz-") or name[-1:] == BOOK:
+        return None
+    return name if _fits(name, zone) else None
 
 
-def labels_of(name: dns.name.Name) -> Labels:
-    """By what a name is looked up."""
-    return tuple([label.lower() for label in name.labels])
+def _fits(name: Labels, zone: Labels) -> bool:
+    """Whether both together are no longer than a name may be (RFC 1035, 2.3.4)."""
+    return sum(map(len, name)) + len(name) + sum(map(len, zone)) + len(zone) <= 255
 
 
-def txt(strings: Sequence[bytes]) -> dns.rdata.Rdata:
-    wire = b"".join(bytes([len(s)]) + s for s in strings)
-    return dns.rdata.from_wire(dns.rdataclass.IN, dns.rdatatype.TXT, wire, 0, len(wire))
+def txt(strings: Sequence[bytes]) -> bytes:
+    """The data of a TXT record."""
+    return b"".join([bytes((len(one),)) + one for one in strings])
+
+
+def strings_of(data: bytes) -> list[bytes]:
+    """The strings of a TXT record."""
+    strings, at = [], 0
+    while at < len(data):
+        strings.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    return strings
 
 
 class Held:
@@ -141,19 +144,18 @@ class Held:
     `block` is what stands at a blocked name. It and the book stay the same for as long as this is kept.
     """
 
-    def __init__(self, *, book: Book, block: Sequence[dns.rdataset.Rdataset]) -> None:
-        self._book, self._block = book, _said(block)
-        self.serial = 0
+    def __init__(self, *, book: Book, block: Sequence[Record]) -> None:
+        self._book, self._block = book, sorted(block)
         self.generation = 0
         self.exists = False
         """Whether a generation stands in it."""
         self.entries: dict[str, Entry] = {}
         self.unfinished: dict[str, Entry] = {}
-        self.unreadable: dict[Labels, dns.name.Name] = {}
+        self.unreadable: set[Labels] = set()
         """Book-keeping that our key does not open."""
         self.blocks: dict[Labels, bool] = {}
         """Every other name -> whether it is blocked exactly as we do it."""
-        self.lacking: dict[Labels, dns.name.Name] = {}
+        self.lacking: set[Labels] = set()
         """Names that are to be blocked, and are not as we do it."""
         self._foreign: dict[Labels, str] = {}
         self._on: dict[Labels, tuple[str, ...]] = {}
@@ -173,48 +175,44 @@ class Held:
     def measures_on(self, labels: Labels) -> tuple[str, ...]:
         return self._on.get(labels, ())
 
-    def take(self, records: Records) -> None:
-        """Take in what stands at these names from now on; no record sets at one that is gone."""
+    def take(self, names: Records) -> None:
+        """Take in what stands at these names from now on; no records at one that is gone."""
         before = self.generation
         touched: dict[Labels, None] = {}
-        for owner, sets in records:
-            labels = labels_of(owner)
+        for labels, records in names:
             if not labels:
-                self.serial = next((s[0].serial for s in sets if s.rdtype == dns.rdatatype.SOA), 0)
-                sets = [s for s in sets if s.rdtype not in (dns.rdatatype.SOA, dns.rdatatype.NS)]
-            elif labels == GENERATION.labels:
-                texts = [b"".join(r.strings) for s in sets for r in s if s.rdtype == dns.rdatatype.TXT]
+                records = [r for r in records if r[0] not in (dns.rdatatype.SOA, dns.rdatatype.NS)]
+            elif labels == GENERATION:
+                texts = [b"".join(strings_of(data)) for kind, data in records if kind == dns.rdatatype.TXT]
                 self.generation = max((int(text) for text in texts if text.isdigit()), default=0)
-                self.exists = bool(sets)
+                self.exists = bool(records)
                 continue
-            elif labels[-1:] == BOOK.labels:
-                self._keep(labels, owner, sets, touched)
+            elif labels[-1:] == BOOK:
+                self._keep(labels, records, touched)
                 continue
             touched[labels] = None
-            if sets:
-                self.blocks[labels] = _said(sets) == self._block
+            if records:
+                self.blocks[labels] = sorted(records) == self._block
             else:
                 self.blocks.pop(labels, None)
         self._sort_out(before, touched)
 
-    def _keep(
-        self, labels: Labels, owner: dns.name.Name, sets: Sequence[dns.rdataset.Rdataset], touched: dict[Labels, None]
-    ) -> None:
+    def _keep(self, labels: Labels, records: Sequence[Record], touched: dict[Labels, None]) -> None:
         old = self._owned.pop(labels, None)
         if old is not None:
             entry = self.entries.pop(old, None) or self.unfinished.pop(old)
-            name = _blocked(entry.rule).labels
+            name = _blocked(entry.rule)
             self._on[name] = tuple(other for other in self._on[name] if other != old)
             touched[name] = None
-        self.unreadable.pop(labels, None)
-        if not sets:
+        self.unreadable.discard(labels)
+        if not records:
             return
-        strings = next((r.strings for s in sets for r in s if s.rdtype == dns.rdatatype.TXT), ())
-        new = self._book.open(strings, owner=owner)
-        if new is None or self._book.owner(new.rule.measure).labels != labels:
-            self.unreadable[labels] = owner
+        strings = next((strings_of(data) for kind, data in records if kind == dns.rdatatype.TXT), ())
+        new = self._book.open(strings, owner=labels)
+        if new is None or self._book.owner(new.rule.measure) != labels:
+            self.unreadable.add(labels)
             return
-        measure, name = new.rule.measure, _blocked(new.rule).labels
+        measure, name = new.rule.measure, _blocked(new.rule)
         self.entries[measure] = new  # Whether it is finished is seen when all is taken in.
         self._owned[labels] = measure
         self._on[name] = (*self._on.get(name, ()), measure)
@@ -237,32 +235,23 @@ class Held:
             else:
                 self._foreign.pop(labels, None)
             if names and not self.blocks.get(labels, False):
-                entry = self.entries.get(names[0]) or self.unfinished[names[0]]
-                self.lacking[labels] = _blocked(entry.rule)
+                self.lacking.add(labels)
             else:
-                self.lacking.pop(labels, None)
+                self.lacking.discard(labels)
 
 
-def _said(sets: Sequence[dns.rdataset.Rdataset]) -> list[tuple[int, object]]:
-    """What record sets say, whatever their order."""
-    return sorted(
-        (int(one.rdtype), rdata.strings if one.rdtype == dns.rdatatype.TXT else rdata.to_text())
-        for one in sets
-        for rdata in one
-    )
-
-
-def _blocked(rule: Rule) -> dns.name.Name:
+def _blocked(rule: Rule) -> Labels:
     network = rule.selector.network
     return _of_host(rule.selector.host_name or "") if network is None else _of_network(network)
 
 
 @lru_cache(maxsize=_KNOWN_MAX)
-def _of_host(host_name: str) -> dns.name.Name:
-    return dns.name.from_text(host_name.rstrip(".").encode("idna").decode("ascii").lower(), origin=None)
+def _of_host(host_name: str) -> Labels:
+    """Raise UnicodeError for what cannot be a name."""
+    return tuple(host_name.rstrip(".").encode("idna").lower().split(b"."))
 
 
-def _of_network(network: IPv4Network | IPv6Network) -> dns.name.Name:
+def _of_network(network: IPv4Network | IPv6Network) -> Labels:
     # Words in reverse behind the length of the prefix; `zz` is the longest run of noughts.
     words = str(network.network_address).replace("::", ":zz:").strip(":").replace(":", ".").split(".")
-    return dns.name.from_text(".".join([str(network.prefixlen), *reversed(words), "rpz-ip"]), origin=None)
+    return tuple(word.encode() for word in (str(network.prefixlen), *reversed(words), "rpz-ip"))
