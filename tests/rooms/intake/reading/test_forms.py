@@ -320,9 +320,8 @@ def locked_as_in_2007(content: bytes, *, password: str, bits: int = 128) -> byte
     for n in range(50_000):
         digest = hashlib.sha1(struct.pack("<I", n) + digest).digest()
     digest = hashlib.sha1(digest + struct.pack("<I", 0)).digest()
-    inner, outer = (
-        hashlib.sha1(bytes(a ^ b for a, b in zip(digest + bytes(44), x * 64))).digest() for x in (b"6", b"\\")
-    )
+    padded = digest + bytes(44)
+    inner, outer = (hashlib.sha1(bytes(x ^ mask for x in padded)).digest() for mask in (0x36, 0x5C))
     cipher = Cipher(algorithms.AES((inner + outer)[: bits // 8]), modes.ECB())
 
     def sealed(octets: bytes) -> bytes:
@@ -372,6 +371,39 @@ def test_what_other_programs_locked_is_read_with_its_password_and_said_to_be_loc
         assert closed.outcome is ReadingOutcome.UNREADABLE
         assert name in closed.detail
         assert "is locked with a password that is not known here" in closed.detail
+
+
+def test_a_spreadsheet_in_an_archive_is_read_and_three_of_them_at_most() -> None:
+    plain = unlock_office(LOCKED_SHEET, passwords=(PASSWORD,))
+    assert plain is not None
+    archive = zipped(*((f"{n}.xlsx", plain) for n in range(5)), ("other.docx", plain))
+    found = read_locked("application/zip", "lists.zip", archive)
+    assert found.parser == "certlist"
+    assert [str(x.source) for x in found.allegations] == ["192.0.2.31", "192.0.2.32"]
+    opened = read_mail(with_files("See.", ("application/zip", "lists.zip", archive))).attachments
+    assert [x.name for x in opened] == ["0.xlsx", "1.xlsx", "2.xlsx"]
+
+
+def test_a_list_of_infections_alleges_infections_whatever_they_are_called() -> None:
+    rows = b"timestamp;ip;port;infection\n2026-03-10 03:12:44 UTC;192.0.2.91;4000;some-family\n"
+    found = read(with_files("Your network.", ("text/csv", "list.csv", rows)), parsers=load_parsers())
+    assert [(x.type, str(x.source), x.source_port) for x in found.allegations] == [
+        ("connection/infected_host", "192.0.2.91", 4000)
+    ]
+    assert found.reason is ReadingReason.UNDERSTOOD
+    other = read(
+        with_files("A compromised server runs in your network.", ("text/csv", "l.csv", rows)), parsers=load_parsers()
+    )
+    assert [x.type for x in other.allegations] == ["infrastructure/compromised_server"], "the letter knows it better"
+
+
+def test_a_network_s_notice_of_a_blocklist_s_name_is_read() -> None:
+    text = (
+        "The following IPs of your network have been listed within the last day:\n\n192.0.2.65  2026-03-10 03:12 CET\n"
+    )
+    found = read(letter(text, subject="UCEPROTECT-Network notification for 192.0.2.65"), parsers=load_parsers())
+    assert found.parser == "blocklist"
+    assert {(x.type, str(x.source)) for x in found.allegations} == {("reputation/blocklist", "192.0.2.65")}
 
 
 def test_a_locked_spreadsheet_is_heavy_and_the_sieve_looks_into_it() -> None:
