@@ -121,7 +121,7 @@ def test_documentation_addresses_count_as_public_and_private_ones_do_not() -> No
         ("10/Mar/2026:10:00:00 +0200", datetime(2026, 3, 10, 8, tzinfo=UTC)),
         ("Tue, 10 Mar 2026 10:00:00 -0500", datetime(2026, 3, 10, 15, tzinfo=UTC)),
         ("Mar 10, 2026 10:00:00 PM UTC", datetime(2026, 3, 10, 22, tzinfo=UTC)),
-        ("10.03.2026 10:00 MEZ", None),
+        ("10.03.2026 10:00 IST", None),
         ("10 de marzo de 2026 10:00 UTC", datetime(2026, 3, 10, 10, tzinfo=UTC)),
         ("Tue Mar 10 10:00:00 UTC 2026", datetime(2026, 3, 10, 10, tzinfo=UTC)),
         ("20260310T100000Z", datetime(2026, 3, 10, 10, tzinfo=UTC)),
@@ -145,7 +145,27 @@ def test_a_missing_zone_stays_missing() -> None:
     assert moment.error_seconds > 14 * 3600
 
 
+@pytest.mark.parametrize(
+    ("line", "hour"),
+    [
+        ("am 10.03.2026 um 10:12:44 MEZ", 9),
+        ("10.07.2026, 10:12 Uhr (MESZ)", 8),
+        ("Mar 10 10:12:44 +0200 gate sshd[1]: no", 8),
+        ("Mar 10 10:12:44 CET gate sshd[1]: no", 9),
+        ("Mar 10 10:12:44 EST sshd[1]: no", None),
+        ("10.03.2026, 10:12 Uhr, gestern", None),
+    ],
+)
+def test_a_zone_in_german_or_beside_a_log_s_time_is_taken_and_a_host_s_name_is_none(
+    line: str, hour: int | None
+) -> None:
+    moment = find_moment(line, year_of=datetime(2026, 7, 11, tzinfo=UTC))
+    assert moment is not None
+    assert (moment.zone_stated, moment.at.hour) == (hour is not None, hour or 10)
+
+
 def test_a_zone_stated_once_holds_for_all_times() -> None:
+    assert stated_zone("Alle Zeiten in der Zeitzone MEZ.") == 60
     zone = stated_zone("Please note: all timestamps are in CEST.")
     assert zone == 120
     moment = find_moment("Jun 10 10:00:00 gate sshd[1]:", zone=zone, year_of=datetime(2026, 6, 11, tzinfo=UTC))
