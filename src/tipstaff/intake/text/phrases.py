@@ -76,8 +76,9 @@ _AT_ONCE = 1 << 18
 
 def _runs_of(text: str) -> NDArray[np.uint16]:
     """A number for each three code units that follow each other. Different ones may share it, equal ones always do."""
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
-    return units[:-2] * np.uint16(8209) ^ units[1:-1] * np.uint16(161) ^ units[2:]
+    units: NDArray[np.uint16] = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    runs: NDArray[np.uint16] = units[:-2] * np.uint16(8209) ^ units[1:-1] * np.uint16(161) ^ units[2:]
+    return runs
 
 
 _NO_LETTERS = {x: " " for x in range(128) if not chr(x).isalpha()}
