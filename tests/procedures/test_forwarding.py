@@ -302,6 +302,9 @@ def test_the_same_event_told_twice_by_one_reporter_is_a_duplicate_with_its_own_k
     assert other.outcome is ReportOutcome.FORWARDED
     assert {office.case_of(r).key for r in (first, again, other)} == {office.case_of(first).key}
     assert office.case_of(first).reports == 2, "the second copy counts for nothing"
+    told = {x.report: x.body for x in office.post(at=NOON + 2 * HOUR) if x.kind is LetterKind.ACKNOWLEDGEMENT}
+    assert f"stands with {first.key}." in told[again.key].replace("\n", " ")
+    assert "had told us" not in told[first.key] + told[other.key]
 
 
 def test_the_same_octets_again_are_the_same_report(office: Office) -> None:

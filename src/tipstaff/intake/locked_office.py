@@ -1,7 +1,8 @@
 """Opens a spreadsheet that is locked with a password known beforehand, within bounds.
 
-Excel since 2010 and LibreOffice lock an XLSX file by "agile encryption" (MS-OFFCRYPTO, 2.3.4.10 to 2.3.4.15) and put
-what comes of it into a compound file (MS-CFB). Any other way of locking stays locked.
+Excel since 2010 and LibreOffice lock an XLSX file by "agile encryption" (MS-OFFCRYPTO, 2.3.4.10 to 2.3.4.15), Excel of
+2007 and programs that write as it did by "standard encryption" (2.3.4.5 to 2.3.4.9), and put what comes of it into a
+compound file (MS-CFB). Any other way of locking stays locked.
 """
 
 import base64
@@ -49,15 +50,23 @@ def unlock_office(content: bytes, *, passwords: tuple[str, ...]) -> bytes | None
         streams = _Streams(content)
         info = streams.read("EncryptionInfo", octets_max=_INFO_OCTETS)
         package = streams.read("EncryptedPackage", octets_max=_PACKAGE_OCTETS)
-        if struct.unpack_from("<HH", info) != (4, 4):
-            return None
-        terms = _Terms(read_xml(info[8:].decode("utf-8", "replace")))
+        terms = _terms(info)
         for password in passwords[:_PASSWORDS_MAX]:
             if (secret := terms.secret(password)) is not None:
                 return terms.plain(secret, package)
     except Exception:  # noqa: BLE001 - hostile octets in two formats and a cipher: whatever breaks, it stays locked.
         return None
     return None
+
+
+def _terms(info: bytes) -> "_Terms | _TermsOf2007":
+    """How the document was locked, by the version that stands first. Raises ValueError for any other way."""
+    version = struct.unpack_from("<HH", info)
+    if version == (4, 4):
+        return _Terms(read_xml(info[8:].decode("utf-8", "replace")))
+    if version in _VERSIONS_OF_2007:
+        return _TermsOf2007(info)
+    raise ValueError("another way of locking")
 
 
 class _Streams:
@@ -143,9 +152,7 @@ class _Terms:
     def secret(self, password: str) -> bytes | None:
         """The document's key, where the password is right."""
         salt, name = _octets(self._of_password, "saltValue"), _HASHES[self._of_password["hashAlgorithm"]]
-        digest = hashlib.new(name, salt + password.encode("utf-16-le")).digest()
-        for n in range(self._spins):
-            digest = hashlib.new(name, n.to_bytes(4, "little") + digest).digest()
+        digest = _spun(name, salt, password, self._spins)
 
         def opened(field: str, purpose: bytes) -> bytes:
             key = hashlib.new(name, digest + purpose).digest()
@@ -175,6 +182,55 @@ class _Terms:
         return b"".join(opened(x, n.to_bytes(4, "little")) for n, x in enumerate(pieces))[:size]
 
 
+_VERSIONS_OF_2007 = frozenset({(2, 2), (3, 2), (4, 2)})
+_SPINS_OF_2007 = 50_000
+_HEAD_OF_2007 = 12
+"""Where the header begins: behind the version, the flags and its own size."""
+_AES_OF_2007 = {0x660E: 16, 0x660F: 24, 0x6610: 32}
+"""Octets of a key by the number of its cipher (MS-OFFCRYPTO, 2.3.2)."""
+_SHA1 = 0x8004
+
+
+class _TermsOf2007:
+    """How a document was locked by standard encryption. Nothing marks it: what was changed cannot be told."""
+
+    def __init__(self, info: bytes) -> None:
+        (head,) = struct.unpack_from("<I", info, 8)
+        cipher, hash_, bits = struct.unpack_from("<III", info, _HEAD_OF_2007 + 8)
+        self._octets = _AES_OF_2007[cipher]
+        if hash_ not in (0, _SHA1) or bits != 8 * self._octets:
+            raise ValueError("another cipher")
+        at = _HEAD_OF_2007 + head
+        salted, self._salt, self._said, hashed, self._proof = struct.unpack_from("<I16s16sI32s", info, at)
+        if (salted, hashed) != (16, 20):
+            raise ValueError("another salt or hash")
+
+    def secret(self, password: str) -> bytes | None:
+        """The document's key, where the password is right (2.3.4.7 and 2.3.4.9)."""
+        digest = _sha1(_spun("sha1", self._salt, password, _SPINS_OF_2007) + bytes(4))
+        padded = digest.ljust(64, b"\0")
+        halves = (bytes(x ^ mask for x in padded) for mask in (0x36, 0x5C))
+        key = b"".join(map(_sha1, halves))[: self._octets]
+        wanted = _sha1(_by_blocks(key, self._said))
+        return key if hmac.compare_digest(wanted, _by_blocks(key, self._proof)[:20]) else None
+
+    def plain(self, secret: bytes, package: bytes) -> bytes | None:
+        """The document."""
+        (size,) = struct.unpack_from("<Q", package)
+        return _by_blocks(secret, package[8:])[:size]
+
+
+def _sha1(octets: bytes) -> bytes:
+    return hashlib.new("sha1", octets).digest()  # noqa: S324 - what others locked so is read, nothing is proved by it.
+
+
+def _spun(name: str, salt: bytes, password: str, rounds: int) -> bytes:
+    digest = hashlib.new(name, salt + password.encode("utf-16-le")).digest()
+    for n in range(rounds):
+        digest = hashlib.new(name, n.to_bytes(4, "little") + digest).digest()
+    return digest
+
+
 def _octets(attributes: dict[str, str], name: str) -> bytes:
     found = base64.b64decode(attributes[name], validate=True)
     if len(found) > _LONGEST_TOLD:
@@ -189,4 +245,9 @@ def _fitted(octets: bytes, length: int) -> bytes:
 
 def _by_aes(key: bytes, start: bytes, sealed: bytes) -> bytes:
     opener = Cipher(algorithms.AES(key), modes.CBC(start)).decryptor()
+    return opener.update(sealed[: len(sealed) // 16 * 16]) + opener.finalize()
+
+
+def _by_blocks(key: bytes, sealed: bytes) -> bytes:
+    opener = Cipher(algorithms.AES(key), modes.ECB()).decryptor()  # noqa: S305 - what others locked so is read, nothing is written.
     return opener.update(sealed[: len(sealed) // 16 * 16]) + opener.finalize()

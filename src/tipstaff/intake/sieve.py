@@ -15,7 +15,7 @@ from itertools import islice
 
 from .mail import PACKED, Limits, Mail, Part, entry_of, looks_like_text, read_mail, unfold
 from .text.characters import decode, html_to_text, one_line, without
-from .text.phrases import Phrases
+from .text.phrases import Phrases, Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,9 @@ _SECOND_STEMS = tuple(x.replace("_", " ") for x in _SECOND_STEM_WORDS.split())
 _PLAIN_STEMS, _PLAIN_WEAK_STEMS, _PLAIN_SECOND_STEMS = (
     tuple(filter(str.isascii, x)) for x in (_STEMS, _WEAK_STEMS, _SECOND_STEMS)
 )
-"""Those that can stand in a text of ASCII alone, as most texts are. The first to be asked is in most complaints."""
+"""Those that can stand in a text of ASCII alone, as most texts are."""
+_PIECES = Pieces(x.rstrip() for x in (*_STEMS, *_WEAK_STEMS, *_SECOND_STEMS))
+_PLAIN_PIECES = Pieces(x.rstrip() for x in (*_PLAIN_STEMS, *_PLAIN_WEAK_STEMS, *_PLAIN_SECOND_STEMS))
 _STRONG = Phrases(
     r"\bcs[ae]m\b|\bchild (?:sex(?:ual)?(?:ly)? )?(?:abuse|exploitation|porn\w{0,8})(?: "
     r"(?:material|image|content|video|media|imagery))?|"
@@ -304,7 +306,7 @@ class _Looking:
             return
         text = decode(content, charset=charset)
         yield from _as_read(text, kind)
-        for inner in _coded_in(content, text):
+        for inner in _coded_in(text):
             if not (looks_like_text(inner) or _is_tar(inner) or inner.startswith((*_UNFOLDING, *_SHUT))):
                 continue
             if depth >= _DEEPEST:
@@ -598,29 +600,42 @@ _BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED = (re.compile(rf"{x}[A-Za-z0-9+/]{{56}
 _BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}[A-Za-z0-9+/]{0,39}={0,2}")
 
 
-def _coded_in(content: bytes, text: str) -> Iterator[bytes]:
+def _coded_in(text: str) -> Iterator[bytes]:
     """What is written in base64, in hexadecimal digits or by uuencode (POSIX.1-2017) within a text, decoded."""
-    if any(x.search(text) for x in (_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED)):
+    shown = text.encode("ascii", "replace")
+    # Most texts have no such run: mapping and seeking is much faster than a pattern.
+    if _MANY_CODED in shown.translate(_TO_CODED) and any(
+        x.search(text) for x in (_BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED)
+    ):
         for run in _BASE64_TEXT.finditer(text):
             compact = "".join(run[0].split()).rstrip("=")
             # What is cut short ends with the last whole octet.
             compact = compact[:-1] if len(compact) % 4 == 1 else compact
             yield binascii.a2b_base64(compact + "=" * (-len(compact) % 4))
-    if b"\0" in content[:64]:
-        content = text.encode("ascii", "replace")
-    # A table or a log has no such run of them: deleting and seeking is much faster than a pattern.
-    if _MANY_DIGITS in content.translate(_TO_DIGITS, _BETWEEN_DIGITS):
-        for run in _HEX_TEXT.finditer(text):
-            digits = _NO_DIGITS.sub("", run[0])
-            yield bytes.fromhex(digits[: len(digits) // 2 * 2])
-    if b"begin " in content:
+    if _MANY_DIGITS in shown.translate(_TO_DIGITS, _BETWEEN_DIGITS):
+        marked = shown.translate(_TO_RUNS)
+        for place in _MAYBE_HEX.finditer(marked):
+            if marked.count(b"0", *place.span()) < len(_MANY_DIGITS):
+                continue
+            for run in _HEX_TEXT.finditer(text, *place.span()):
+                digits = _NO_DIGITS.sub("", run[0])
+                yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+    if b"begin " in shown:
         for file in _UUENCODED.finditer(text):
             yield b"".join(map(_uudecoded, file[1].splitlines()))
 
 
+_MANY_CODED = b"A" * 56
+_TO_CODED = bytes(ord("A") if (chr(x).isalnum() and x < 128) or x in b"+/" else 0x20 for x in range(256))
 _MANY_DIGITS = b"0" * 80
 _BETWEEN_DIGITS = b" \t\r\n:,;-\\xX"
 _TO_DIGITS = bytes(0x30 if chr(x) in "0123456789abcdefABCDEF" else 0x2E for x in range(256))
+_TO_RUNS = bytes(
+    0x30 if chr(x) in "0123456789abcdefABCDEF" else 0x20 if x in b"\\xX:,;-?" or chr(x).isspace() else 0x2E
+    for x in range(256)
+)
+"""What is not in ASCII stands as a question mark, and may be a blank."""
+_MAYBE_HEX = re.compile(rb"[0 ]{80,}")
 _HEX_TEXT = re.compile(r"(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s:,;-]{0,3}){40,}")
 _NO_DIGITS = re.compile(r"0x|[^0-9A-Fa-f]+")
 _UUENCODED = re.compile(r"^begin(?:-base64)? [0-7]{3,4} [^\r\n]{0,200}\r?\n((?:[ -`]{1,90}\r?\n)+)", re.MULTILINE)
@@ -688,11 +703,10 @@ _MOST_WINDOWS = 400
 def _windows(lowered: str) -> Iterator[str]:
     """The surroundings of every word that the matter's phrases need; most mails have none."""
     plain = lowered.isascii()
-    # A stem lies within one word, and a text repeats its words: each different one is looked at once.
-    words = f"{' '.join(set(lowered.split()))} "
-    stems = [x for x in (_PLAIN_STEMS if plain else _STEMS) if x in words or (" " in x and x in lowered)]
-    if any(x in words for x in (_PLAIN_SECOND_STEMS if plain else _SECOND_STEMS)):
-        stems += [x for x in (_PLAIN_WEAK_STEMS if plain else _WEAK_STEMS) if x in words]
+    held = (_PLAIN_PIECES if plain else _PIECES).held_by(lowered)
+    stems = [x for x in (_PLAIN_STEMS if plain else _STEMS) if x in held]
+    if any(x.rstrip() in held for x in (_PLAIN_SECOND_STEMS if plain else _SECOND_STEMS)):
+        stems += [x for x in (_PLAIN_WEAK_STEMS if plain else _WEAK_STEMS) if x in held]
     places = [x.start() for x in islice(_TWO_LETTERS.finditer(lowered), 200)] if "cp" in lowered else []
     for stem in stems:
         at = lowered.find(stem)

@@ -371,6 +371,7 @@ def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, 
         "points": points,
         "missing": tuple(tongue.words("missing")[each.value] for each in Missing if each in facts.missing),
         "outcome": tongue.words("outcomes")[facts.outcome.value] if facts.outcome else "",
+        "duplicate": tongue.duplicate(facts.incidents),
         "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
         "why": tuple(clean(reason, characters_max=600) for reason in facts.why),
         "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
@@ -449,6 +450,12 @@ class _Tongue:
         more = len(incidents) - POINTS_MAX
         several = ", ".join(places)
         return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
+
+    def duplicate(self, incidents: tuple[Incident, ...]) -> str:
+        """With which earlier reports of the same reporter those stand that told of nothing new; else nothing."""
+        twice = (x.reason for x in incidents if x.outcome is ReportOutcome.DUPLICATE and x.reason)
+        reports = dict.fromkeys(clean(x.rpartition(" ")[2].partition(".")[0]) for x in twice)
+        return self.say("duplicate_of", reports=", ".join([*reports][:POINTS_MAX])) if reports else ""
 
     def elsewhere(self, held: tuple[tuple[str, Announcer], ...]) -> tuple[str, ...]:
         """The likely holders, each with what it holds."""

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .phrases import Phrases, words_of
+from .phrases import Phrases, Pieces
 
 _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "connection/login_attack": (
@@ -292,6 +292,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 _COMPILED = {kind: tuple((weight, Phrases(pattern)) for weight, pattern in rules) for kind, rules in _RULES.items()}
+_PIECES = Pieces(word for rules in _COMPILED.values() for _, pattern in rules for word in pattern.words)
 _PRIOR = {
     "reputation/blocklist": 0.7,
     "infrastructure/compromised_server": 0.7,
@@ -315,11 +316,11 @@ def weigh_kinds(*, subject: str, text: str) -> dict[str, float]:
     subject = subject.lower()
     early = text[:1500]
     whole = f"{subject}\n{text}"
-    words = words_of(whole)
+    held = _PIECES.held_by(whole)
     for kind, rules in _COMPILED.items():
         sum_ = 0.0
         for weight, pattern in rules:
-            if not pattern.search_by_words(whole, words):
+            if not pattern.search_by_words(whole, held):
                 continue
             in_subject = bool(subject) and pattern.search(subject)
             in_early = pattern.search(early)

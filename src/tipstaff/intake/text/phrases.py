@@ -1,7 +1,10 @@
 """Many phrases sought in one text, quickly: each is tried only where a piece of plain letters that it needs occurs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Phrases:
@@ -12,6 +15,8 @@ class Phrases:
         self._plain = tuple(x for x in self._alternatives if x[0].isascii() and x[1].isascii())
         self._by_word = tuple((max(x[0].split() or [""], key=len), *x) for x in self._alternatives)
         self._plain_by_word = tuple((max(letters_of(x[0]) or [""], key=len), *x) for x in self._plain)
+        self.words = frozenset(x[0] for x in (*self._by_word, *self._plain_by_word))
+        """What `search_by_words` asks of a text, a word or a piece of one for each alternative."""
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -25,10 +30,12 @@ class Phrases:
                 return True
         return False
 
-    def search_by_words(self, text: str, words: str) -> bool:
-        """As `search`; `words` are the text's different words (`words_of`), so that each is looked at but once."""
+    def search_by_words(self, text: str, held: Set[str]) -> bool:
+        """As `search`; `held` are those of our `words` that stand in the text, so that each is sought but once."""
+        if self.words.isdisjoint(held):
+            return False
         for word, first, second, pattern in self._plain_by_word if text.isascii() else self._by_word:
-            if word in words and first in text and second in text and pattern.search(text):
+            if word in held and first in text and second in text and pattern.search(text):
                 return True
         return False
 
@@ -39,9 +46,39 @@ class Phrases:
                 yield from pattern.finditer(text)
 
 
-def words_of(text: str) -> str:
-    """The different words of a text, in one."""
-    return " ".join(set(letters_of(text) if text.isascii() else text.split()))
+class Pieces:
+    """Many pieces of letters, sought at once: only those are looked for of whose runs of three a text has each."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._pieces = tuple(dict.fromkeys(pieces))
+        self._short = tuple(x for x in self._pieces if len(x) < _RUN)
+        self._long = tuple(x for x in self._pieces if len(x) >= _RUN)
+        runs = [_runs_of(x) for x in self._long]
+        most = max(map(len, runs), default=1)
+        # A piece with fewer runs than the longest has its last one several times.
+        self._needed = np.array([np.pad(x, (0, most - len(x)), mode="edge") for x in runs], dtype=np.uint16)
+
+    def held_by(self, text: str) -> set[str]:
+        """The pieces that stand in the text."""
+        if len(text) < _SOON_SOUGHT or not self._long:
+            return {x for x in self._pieces if x in text}
+        seen = np.zeros(1 << 16, dtype=np.bool_)
+        for start in range(0, len(text), _AT_ONCE):
+            seen[_runs_of(text[start : start + _AT_ONCE + _RUN - 1])] = True
+        possible = (self._long[x] for x in np.flatnonzero(seen[self._needed].all(axis=1)))
+        return {x for x in (*possible, *self._short) if x in text}
+
+
+_RUN = 3
+_SOON_SOUGHT = 300
+_AT_ONCE = 1 << 18
+
+
+def _runs_of(text: str) -> NDArray[np.uint16]:
+    """A number for each three code units that follow each other. Different ones may share it, equal ones always do."""
+    units: NDArray[np.uint16] = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    runs: NDArray[np.uint16] = units[:-2] * np.uint16(8209) ^ units[1:-1] * np.uint16(161) ^ units[2:]
+    return runs
 
 
 _NO_LETTERS = {x: " " for x in range(128) if not chr(x).isalpha()}

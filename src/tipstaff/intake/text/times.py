@@ -12,13 +12,16 @@ _ZONE_TABLE = """
         UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 BST=60 EET=120 EEST=180 MSK=180
         EST=-300 EDT=-240 CST=-360 CDT=-300 MST=-420 MDT=-360 PST=-480 PDT=-420 JST=540 KST=540 HKT=480
         SGT=480 AEST=600 AEDT=660 AWST=480 ACST=570 NZST=720 NZDT=780 BRT=-180 BRST=-120 ART=-180 CLT=-240
-        SAST=120 AKST=-540 AKDT=-480 HST=-600 TRT=180 PKT=300 WIB=420 ICT=420
+        MEZ=60 MESZ=120 SAST=120 AKST=-540 AKDT=-480 HST=-600 TRT=180 PKT=300 WIB=420 ICT=420
         """
 _ZONES = {name: int(minutes) for name, _, minutes in (x.partition("=") for x in _ZONE_TABLE.split())}
 """Minutes east of UTC. IST and a few others mean several zones and are left out: then no zone is stated."""
 
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?:\s?([AaPp]\.?[Mm]\b\.?))?"
-_ZONE = r"(?:\s?\(?(Z\b|[A-Z]{2,5}\b(?:\s?[+-]\d{1,2}(?::?\d{2})?)?|(?:UTC|GMT)?\s?[+-]\d{2}:?\d{2}|[+-]\d{2}\b))?"
+_ZONE = (
+    r"(?:(?:\sUhr)?\s?\(?(Z\b|[A-Z]{2,5}\b(?:\s?[+-]\d{1,2}(?::?\d{2})?)?|"
+    r"(?:UTC|GMT)?\s?[+-]\d{2}:?\d{2}|[+-]\d{2}\b))?"
+)
 _PATTERNS = (
     (
         "iso",
@@ -56,15 +59,19 @@ _PATTERNS = (
 )
 _CLOCK_FACE = re.compile(r"\d:\d\d")
 _COMPACT = _PATTERNS[-1][1]
-_SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)")
-_ZONE_WORD = re.compile(r"UTC|GMT|\b[A-Z]{2,4}T\b|[+-]\d\d:?\d\d|utc|gmt")
+_SYSLOG = re.compile(
+    r"\b([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2})\b(?! ?20\d\d)"
+    r"(?: (UTC|GMT|CES?T|MES?Z|[+-]\d{4})(?= ))?"
+)
+"""Between the time and the host some write a zone. Other zones' names may be a host's."""
+_ZONE_WORD = re.compile(r"UTC|GMT|\b[A-Z]{2,4}T\b|\bMES?Z\b|[+-]\d\d:?\d\d|utc|gmt")
 _STATED = re.compile(
     r"(?:\b(?:logs?|flows?|entries|events|lines|list|records?)\b[^\n()]{0,20}(?=\((?:UTC|GMT|"
     r"[A-Z]{1,4}T)\b)|time ?zone|timezone|times?(?:\s?stamps?)?(?: (?:are|is|in|shown|given|"
     r"included|listed|"
     r"stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
     r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|"
-    r"[A-Z]{1,4}T\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
+    r"[A-Z]{1,4}T\b|MES?Z\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
     re.IGNORECASE,
 )
 
@@ -304,6 +311,8 @@ def _from_syslog(x: re.Match[str], zone: int | None, year_of: datetime) -> Momen
         naive = datetime(year, month, int(x[2]), int(x[3]), int(x[4]), min(59, int(x[5])))  # noqa: DTZ001 - its zone is settled below.
     except ValueError:
         return None
+    beside = _offset(x[6] or "")
+    zone = zone if beside is None else beside
     if zone is None:
         return Moment.without_zone(naive)
     return Moment(naive.replace(tzinfo=timezone(timedelta(minutes=zone))))

@@ -306,6 +306,42 @@ OLD_CIPHER = base64.b64decode(
 """TABLE as Info-ZIP 3.0 locked it by its old cipher (`zip -P`)."""
 LOCKED_SHEET = Path(__file__).with_name("locked.xlsx").read_bytes()
 """Two rows that openpyxl wrote and msoffcrypto-tool 6.1 locked as Excel does."""
+
+
+def locked_as_in_2007(content: bytes, *, password: str, bits: int = 128) -> bytes:
+    """The document in the locked one, locked anew by standard encryption (MS-OFFCRYPTO, 2.3.4.5 to 2.3.4.9).
+
+    msoffcrypto-tool, which writes no such file, opens those that this gives.
+    """
+    plain = unlock_office(content, passwords=(PASSWORD,))
+    assert plain is not None
+    salt, said = bytes(range(16)), bytes(range(16, 32))
+    digest = hashlib.sha1(salt + password.encode("utf-16-le")).digest()
+    for n in range(50_000):
+        digest = hashlib.sha1(struct.pack("<I", n) + digest).digest()
+    digest = hashlib.sha1(digest + struct.pack("<I", 0)).digest()
+    padded = digest + bytes(44)
+    inner, outer = (hashlib.sha1(bytes(x ^ mask for x in padded)).digest() for mask in (0x36, 0x5C))
+    cipher = Cipher(algorithms.AES((inner + outer)[: bits // 8]), modes.ECB())
+
+    def sealed(octets: bytes) -> bytes:
+        return cipher.encryptor().update(octets + bytes(-len(octets) % 16))
+
+    number = {128: 0x660E, 192: 0x660F, 256: 0x6610}[bits]
+    head = struct.pack("<8I", 0x24, 0, number, 0x8004, bits, 0x18, 0, 0) + "AES\0".encode("utf-16-le")
+    proof = struct.pack("<I16s16sI32s", 16, salt, sealed(said), 20, sealed(hashlib.sha1(said).digest()))
+    info = struct.pack("<HHII", 4, 2, 0x24, len(head)) + head + proof
+    at = content.index(struct.pack("<HHI", 4, 4, 0x40))
+    end = content.index(b"</encryption>") + len(b"</encryption>")
+    start = content.index(
+        struct.pack("<Q", len(plain))
+        + locked_office._Streams(content).read("EncryptedPackage", octets_max=1 << 24)[8:24]
+    )
+    package = struct.pack("<Q", len(plain)) + sealed(plain)
+    return content[:at] + info.ljust(end - at, b"\0") + content[end:start] + package + content[start + len(package) :]
+
+
+LOCKED_IN_2007 = {bits: locked_as_in_2007(LOCKED_SHEET, password=PASSWORD, bits=bits) for bits in (128, 256)}
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -319,8 +355,10 @@ def read_locked(kind: str, name: str, content: bytes, *passwords: str) -> Readin
     [
         ("application/zip", "list.zip", OLD_CIPHER, ["192.0.2.31"]),
         (SPREADSHEET, "list.xlsx", LOCKED_SHEET, ["192.0.2.31", "192.0.2.32"]),
+        (SPREADSHEET, "2007.xlsx", LOCKED_IN_2007[128], ["192.0.2.31", "192.0.2.32"]),
+        (SPREADSHEET, "2007.xlsx", LOCKED_IN_2007[256], ["192.0.2.31", "192.0.2.32"]),
     ],
-    ids=["old cipher", "spreadsheet"],
+    ids=["old cipher", "spreadsheet", "spreadsheet of 2007", "its longest key"],
 )
 def test_what_other_programs_locked_is_read_with_its_password_and_said_to_be_locked_without(
     kind: str, name: str, content: bytes, sources: list[str]
@@ -333,6 +371,39 @@ def test_what_other_programs_locked_is_read_with_its_password_and_said_to_be_loc
         assert closed.outcome is ReadingOutcome.UNREADABLE
         assert name in closed.detail
         assert "is locked with a password that is not known here" in closed.detail
+
+
+def test_a_spreadsheet_in_an_archive_is_read_and_three_of_them_at_most() -> None:
+    plain = unlock_office(LOCKED_SHEET, passwords=(PASSWORD,))
+    assert plain is not None
+    archive = zipped(*((f"{n}.xlsx", plain) for n in range(5)), ("other.docx", plain))
+    found = read_locked("application/zip", "lists.zip", archive)
+    assert found.parser == "certlist"
+    assert [str(x.source) for x in found.allegations] == ["192.0.2.31", "192.0.2.32"]
+    opened = read_mail(with_files("See.", ("application/zip", "lists.zip", archive))).attachments
+    assert [x.name for x in opened] == ["0.xlsx", "1.xlsx", "2.xlsx"]
+
+
+def test_a_list_of_infections_alleges_infections_whatever_they_are_called() -> None:
+    rows = b"timestamp;ip;port;infection\n2026-03-10 03:12:44 UTC;192.0.2.91;4000;some-family\n"
+    found = read(with_files("Your network.", ("text/csv", "list.csv", rows)), parsers=load_parsers())
+    assert [(x.type, str(x.source), x.source_port) for x in found.allegations] == [
+        ("connection/infected_host", "192.0.2.91", 4000)
+    ]
+    assert found.reason is ReadingReason.UNDERSTOOD
+    other = read(
+        with_files("A compromised server runs in your network.", ("text/csv", "l.csv", rows)), parsers=load_parsers()
+    )
+    assert [x.type for x in other.allegations] == ["infrastructure/compromised_server"], "the letter knows it better"
+
+
+def test_a_network_s_notice_of_a_blocklist_s_name_is_read() -> None:
+    text = (
+        "The following IPs of your network have been listed within the last day:\n\n192.0.2.65  2026-03-10 03:12 CET\n"
+    )
+    found = read(letter(text, subject="UCEPROTECT-Network notification for 192.0.2.65"), parsers=load_parsers())
+    assert found.parser == "blocklist"
+    assert {(x.type, str(x.source)) for x in found.allegations} == {("reputation/blocklist", "192.0.2.65")}
 
 
 def test_a_locked_spreadsheet_is_heavy_and_the_sieve_looks_into_it() -> None:
@@ -358,6 +429,18 @@ def test_a_spreadsheet_that_was_made_to_cost_time_or_was_changed_stays_locked(
     changed = change(LOCKED_SHEET)
     assert changed != LOCKED_SHEET
     assert unlock_office(changed, passwords=(PASSWORD,)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(b"\x0e\x66\0\0\x04\x80", b"\x01\x68\0\0\x04\x80"), (b"\x04\x80\0\0\x80", b"\x04\x80\0\0\x28"),
+     (b"\x0e\x66\0\0\x04\x80", b"\x0e\x66\0\0\x03\x80"), (b"\x10\0\0\0\0\x01\x02", b"\x0f\0\0\0\0\x01\x02"),
+     (b"\x04\0\x02\0\x24", b"\x05\0\x02\0\x24"), (b"\x24\0\0\0\x28\0\0\0", b"\x24\0\0\0\xff\xff\xff\xff")],
+    ids=["RC4", "a shorter key", "MD5", "salt", "version", "size"],
+)  # fmt: skip
+def test_a_spreadsheet_of_2007_that_says_what_its_programs_never_say_stays_locked(change: tuple[bytes, bytes]) -> None:
+    assert LOCKED_IN_2007[128].count(change[0]) == 1
+    assert unlock_office(LOCKED_IN_2007[128].replace(*change), passwords=(PASSWORD,)) is None
 
 
 def test_passwords_are_tried_on_two_spreadsheets_of_a_mail_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

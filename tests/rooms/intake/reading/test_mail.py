@@ -135,11 +135,19 @@ def test_hostile_html_takes_work_in_proportion_to_its_length(piece: str) -> None
     assert len(text) <= 100_000 * len(piece)
 
 
-def test_a_stub_beside_a_page_does_not_hide_the_page() -> None:
+@pytest.mark.parametrize(
+    ("plain", "page"),
+    [
+        ("-- \nYou receive this because of a list.", "The address 192.0.2.7 attacked us. " + "Please act. " * 40),
+        ("Please see the HTML part.", "The address 192[.]0[.]2[.]7 attacked us (192.0.2.7)."),
+    ],
+    ids=["signature", "short page"],
+)
+def test_a_stub_beside_a_page_does_not_hide_the_page(plain: str, page: str) -> None:
     mail = EmailMessage()
     mail["From"] = "reporter@example.org"
-    mail.set_content("-- \nYou receive this because of a list.")
-    mail.add_alternative("<p>The address 192.0.2.7 attacked us. " + "Please act. " * 40 + "</p>", subtype="html")
+    mail.set_content(plain)
+    mail.add_alternative(f"<p>{page}</p>", subtype="html")
     assert "192.0.2.7" in read_mail(mail.as_bytes()).body
 
 

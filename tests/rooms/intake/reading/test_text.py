@@ -5,6 +5,8 @@ import re._parser as sre_parser  # type: ignore[import-not-found]
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tipstaff.intake import aside, reading, shaping, sieve
 from tipstaff.intake.parsers import acns, arf, freetext, shadowserver, xarf
@@ -28,7 +30,7 @@ from tipstaff.intake.text.find import find_all, is_public, refang
 from tipstaff.intake.text.hops import outside_hop, received_lines
 from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
 from tipstaff.intake.text.names import is_host_name, registered_part, to_ascii
-from tipstaff.intake.text.phrases import Phrases, words_of
+from tipstaff.intake.text.phrases import Phrases, Pieces
 from tipstaff.intake.text.times import find_moment, stated_zone
 from tipstaff.words import XARF_TYPES
 
@@ -119,7 +121,7 @@ def test_documentation_addresses_count_as_public_and_private_ones_do_not() -> No
         ("10/Mar/2026:10:00:00 +0200", datetime(2026, 3, 10, 8, tzinfo=UTC)),
         ("Tue, 10 Mar 2026 10:00:00 -0500", datetime(2026, 3, 10, 15, tzinfo=UTC)),
         ("Mar 10, 2026 10:00:00 PM UTC", datetime(2026, 3, 10, 22, tzinfo=UTC)),
-        ("10.03.2026 10:00 MEZ", None),
+        ("10.03.2026 10:00 IST", None),
         ("10 de marzo de 2026 10:00 UTC", datetime(2026, 3, 10, 10, tzinfo=UTC)),
         ("Tue Mar 10 10:00:00 UTC 2026", datetime(2026, 3, 10, 10, tzinfo=UTC)),
         ("20260310T100000Z", datetime(2026, 3, 10, 10, tzinfo=UTC)),
@@ -143,7 +145,27 @@ def test_a_missing_zone_stays_missing() -> None:
     assert moment.error_seconds > 14 * 3600
 
 
+@pytest.mark.parametrize(
+    ("line", "hour"),
+    [
+        ("am 10.03.2026 um 10:12:44 MEZ", 9),
+        ("10.07.2026, 10:12 Uhr (MESZ)", 8),
+        ("Mar 10 10:12:44 +0200 gate sshd[1]: no", 8),
+        ("Mar 10 10:12:44 CET gate sshd[1]: no", 9),
+        ("Mar 10 10:12:44 EST sshd[1]: no", None),
+        ("10.03.2026, 10:12 Uhr, gestern", None),
+    ],
+)
+def test_a_zone_in_german_or_beside_a_log_s_time_is_taken_and_a_host_s_name_is_none(
+    line: str, hour: int | None
+) -> None:
+    moment = find_moment(line, year_of=datetime(2026, 7, 11, tzinfo=UTC))
+    assert moment is not None
+    assert (moment.zone_stated, moment.at.hour) == (hour is not None, hour or 10)
+
+
 def test_a_zone_stated_once_holds_for_all_times() -> None:
+    assert stated_zone("Alle Zeiten in der Zeitzone MEZ.") == 60
     zone = stated_zone("Please note: all timestamps are in CEST.")
     assert zone == 120
     moment = find_moment("Jun 10 10:00:00 gate sshd[1]:", zone=zone, year_of=datetime(2026, 6, 11, tzinfo=UTC))
@@ -247,10 +269,26 @@ def test_host_names_and_their_registered_part() -> None:
 def test_phrases_find_what_their_pattern_finds() -> None:
     pattern = r"ab[cd]e|(?:x|y)z+|longer phrase here?|a\w{1,3}b|[ab]|p(?:q|r) s|größe|o ß|u  v"
     texts = ("abce", "xz", "longer phrase her", "a12b", "b", "pq s", "none of them!", "", "zzz", "größe", "o ß", "u  v")
+    phrases = Phrases(pattern)
     for text in (*texts, "longer\nphrase here", "zweig längs", "u v", " ".join(texts)):
         expected = bool(re.search(pattern, text))
-        assert Phrases(pattern).search(text) == expected, text
-        assert Phrases(pattern).search_by_words(text, words_of(text)) == expected, text
+        assert phrases.search(text) == expected, text
+        assert phrases.search_by_words(text, Pieces(phrases.words).held_by(text)) == expected, text
+
+
+@given(
+    st.lists(st.text("ab é儿\U0001f600\ud800", max_size=6), max_size=6),
+    st.text("abc é儿童\U0001f600\ud800", max_size=30),
+    st.sampled_from(["", "x", "ab é"]),
+)
+def test_pieces_are_found_at_once_as_one_by_one(sought: list[str], text: str, filling: str) -> None:
+    for whole in (text, filling * 100 + text, text + filling * 400):
+        assert Pieces(sought).held_by(whole) == {x for x in sought if x in whole}
+
+
+def test_a_piece_across_the_edge_of_what_is_looked_at_at_once_is_found() -> None:
+    for before in range((1 << 18) - 6, (1 << 18) + 2):
+        assert Pieces(["child", "other"]).held_by("." * before + "child" + "." * 9) == {"child"}
 
 
 MODULES = (

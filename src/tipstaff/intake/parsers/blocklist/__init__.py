@@ -13,6 +13,7 @@ from ...text.times import find_stated, stated_zone
 
 _LIST = (
     r"(?:SBL|XBL|CSS|CBL|PBL|DROP|EDROP|DNSBL|RBL|DBL|ZEN|BCL|"
+    r"UCEPROTECT(?i:-(?:network|level ?-?[123]))?|BACKSCATTERER|SORBS|PSBL|"
     r"(?i:block ?list(?:e|s)?|black ?list(?:e|s)?|deny ?list|level [123] list|reputation list))"
 )
 _LISTED = re.compile(

@@ -105,6 +105,9 @@ def _offender(row: Row) -> str | None:
 
 def _allegation(row: Row, kind: str, confidence: float, *, zone: int | None) -> Allegation | None:
     own = kind_of_names(meant(row, "kind"), *(row.get(x, "") for x in ("malware", "infection", "tag", "description")))
+    if own is None and row.get("infection") and kind in (UNKNOWN_KIND, "content/malware"):
+        # The column says it, whatever the family in it is called; a letter may know more of the matter.
+        own = "connection/infected_host"
     kind = own or kind
     if kind == UNKNOWN_KIND:
         return None
