@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from tipstaff.host.newest import MANY, newest
-from tipstaff.host.viewing import hidden, seen
+from tipstaff.host.viewing import hidden, is_hidden, seen
 from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
@@ -376,6 +376,18 @@ def members_of(case: str) -> dict[str, Member]:
         i: Member(told, Role(decides) if decides else None, waits, home, confirmed)
         for i, told, decides, waits, home, confirmed in rows
     }
+
+
+def members_page(case: str, *, after: int, limit: int) -> list[tuple[int, str, Member]]:
+    """So many of `members_of` behind a place, each with its own; without what is left out now."""
+    found: list[tuple[int, str, Member]] = []
+    for row in MemberRow.objects.filter(case_id=case, id__gt=after).order_by("id").iterator(chunk_size=limit):
+        if not is_hidden(row.incident):
+            decides = Role(row.decides) if row.decides else None
+            found.append((row.pk, row.incident, Member(row.told_by, decides, row.waits, row.home, row.confirmed)))
+            if len(found) == limit:
+                break
+    return found
 
 
 def waiting_members(case: str) -> frozenset[str]:

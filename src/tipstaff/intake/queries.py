@@ -64,6 +64,14 @@ def get_incident(key: str) -> Incident | None:
     return incident_of(row, report_key=report_key) if row else None
 
 
+def incidents_with(outcome: ReportOutcome, *, case: str, among: Collection[str]) -> list[str]:
+    """Those of these incidents of a case that have come to this outcome, in the order in which they came."""
+    reports = {key.rpartition(".")[0] for key in among}
+    rows = _open_incidents().filter(case=case, report__key__in=reports, outcome=outcome).order_by("report_id", "n")
+    found = (f"{report}.{n}" for report, n in rows.values_list("report__key", "n").iterator())
+    return [key for key in found if key in among]
+
+
 def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
     """URL, host name and target of each of these incidents; those that are gone are left out."""
     reports = {key.rpartition(".")[0] for key in keys}

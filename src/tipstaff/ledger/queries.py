@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,6 +156,13 @@ def trace_and_rest(key: str, *, limit: int = TRACE_SHOWN) -> tuple[list[EntryWor
     ids = _chain(key)
     shown = ids if len(ids) <= limit else [*ids[: limit // 2], *ids[len(ids) - (limit - limit // 2) :]]
     return _at(shown), len(ids) - len(shown)
+
+
+def trace_page(key: str, *, after: int, limit: int) -> list[EntryWord]:
+    """So many entries of the chain of `key` behind the entry with the id `after`, in order."""
+    ids = _chain(key)
+    first = bisect_right(ids, after)
+    return _at(ids[first : first + limit])
 
 
 def trace_all(key: str) -> Iterator[EntryWord]:

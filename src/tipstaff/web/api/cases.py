@@ -27,7 +27,7 @@ from ..tokens import ROOMS
 from .acting import doing, offer, shape_of
 from .auth import Able, token_of
 from .moments import Instant
-from .pages import Cursor, Limit, last_case, opened_case, page, plain
+from .pages import Cursor, Limit, last_case, opened_case, opened_number, page, plain
 from .problems import Problem
 from .resources import LetterOut, letter_out
 
@@ -314,20 +314,28 @@ def list_notes(request: HttpRequest, key: str) -> list[Note]:
 
 
 @router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK, "cases"), response=list[MemberOut])
-def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
-    """What a case holds, and how each stands in it."""
-    members = queries.members_of(_case(key).key)
+def list_members(
+    request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 200
+) -> list[MemberOut]:  # fmt: skip
+    """What a case holds, and how each stands in it, in the order in which they came, in pages."""
+    found = queries.members_page(_case(key).key, after=opened_number(cursor) or 0, limit=limit + 1)
     return [
-        MemberOut(key=k, told_by=m.told_by, decides=m.decides, waits=m.waits, home=m.home) for k, m in members.items()
+        MemberOut(key=k, told_by=m.told_by, decides=m.decides, waits=m.waits, home=m.home)
+        for _, k, m in page(request, response, found, limit=limit, last=lambda each: str(each[0]))
     ]
 
 
 @router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK, "cases"), response=list[StepOut])
-def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
-    """What happened, step by step, oldest first; of a very long story the beginning and the end."""
+def tell_history(
+    request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 200
+) -> list[StepOut]:  # fmt: skip
+    """What happened, step by step, oldest first, in pages; entries that only the record needs are no steps."""
+    key = _case(key).key
+    found = ledger.trace_page(key, after=opened_number(cursor) or 0, limit=limit + 1)
+    entries = page(request, response, found, limit=limit, last=lambda each: str(each.id))
     return [
         StepOut(at=step.at, title=step.title, text=step.text, actor=step.actor, entry=step.entry)
-        for step in tell_all(ledger.trace(_case(key).key))
+        for step in tell_all(entries, letters=letters_of_case(key))
     ]
 
 
