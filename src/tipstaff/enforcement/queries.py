@@ -222,12 +222,17 @@ def ended_on(device: str, *, limit: int) -> list[Measure]:
     return [measure_of(row) for row in rows[:limit]]
 
 
-def open_on(device: str) -> list[Measure]:
-    """All measures of a device that have not ended, oldest first."""
-    return [
-        measure_of(row)
-        for row in seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).order_by("key")
-    ]
+def open_on(device: str, *, limit: int | None = None, but_in_force: bool = False) -> list[Measure]:
+    """The measures of a device that have not ended, oldest first; `but_in_force` leaves out those that are there."""
+    rows = seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).order_by("key")
+    if but_in_force:
+        rows = rows.exclude(state=MeasureState.IN_FORCE)
+    return [measure_of(row) for row in rows[:limit]]
+
+
+def count_open_on(device: str) -> int:
+    """How many measures of a device have not ended."""
+    return seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).count()
 
 
 FILTERS = "F-"

@@ -362,17 +362,24 @@ class Verification:
     why: str
     head: str
     """The chain's last value: who kept an earlier one can tell whether the record was rewritten."""
+    after: int = 0
+    """What stands up to this place of the chain was not looked at."""
 
     @property
     def whole(self) -> bool:
         return self.broken_at is None
 
 
-def verify() -> Verification:
-    """Take every digest and the chain anew, from the first entry on."""
-    entries = Entry.objects.count()
-    chain, expected, sealed = GENESIS, 1, 0
-    for link in Link.objects.select_related("entry").order_by("seq").iterator(chunk_size=2000):
+def verify(*, newest: int | None = None) -> Verification:
+    """Take every digest and the chain anew, from the first entry on; with `newest` only of so many of the last, whose
+    chain begins with what the place before them says."""
+    after = 0 if newest is None else max(0, chain_end() - newest)
+    before = Link.objects.filter(seq=after).first()
+    chain, expected, sealed = before.chain if before else "" if after else GENESIS, after + 1, 0
+    rows = Entry.objects.filter(id__gt=before.entry_id) if before else Entry.objects.all()
+    entries = rows.count()
+    links = Link.objects.filter(seq__gt=after).select_related("entry").order_by("seq")
+    for link in links.iterator(chunk_size=2000):
         entry = link.entry
         own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
         chain = chained(chain, entry.digest)
@@ -384,14 +391,14 @@ def verify() -> Verification:
         elif chain != link.chain:
             why = "the chain does not follow"
         if why:
-            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain, after=after)
         expected, sealed = expected + 1, sealed + 1
-    for entry in Entry.objects.filter(link__isnull=True).iterator(chunk_size=2000):
+    for entry in rows.filter(link__isnull=True).iterator(chunk_size=2000):
         own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
         if own != entry.digest:
             why = "the entry is not what its digest says"
-            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
-    return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain)
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain, after=after)
+    return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain, after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

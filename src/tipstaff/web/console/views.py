@@ -113,9 +113,11 @@ REFUSED = (
 
 MEASURE_STEPS = 1000
 """So many of the newest entries are shown of a measure."""
+VERIFIED_MAX = 10_000
+"""So many of the newest entries a page takes anew; the whole of a long record is for `tipstaff verify`."""
 ADDRESS_MAX = 2000
 """Characters of a postal address."""
-RECORD_LINES, REPORT_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100
+RECORD_LINES, REPORT_LINES, SIGHTING_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100, 100
 """On one page of each list."""
 
 
@@ -405,16 +407,22 @@ def sightings(request: StaffRequest) -> HttpResponse:
     """What our own sensors measured, newest first, and what became of it."""
     became = asked_kind(Disposition, request.GET, "became")
     find = asked_text(request.GET, "find")
-    counts = sensors.count_by_disposition()
+    counts = sensors.count_by_disposition(most=COUNTED_MAX)
+    before = asked_text(request.GET, "before", characters_max=20)
+    listed = sensors.list_measured(
+        dispositions=(became,) if became else (), search=find, limit=SIGHTING_LINES, before=before or None
+    )
+    asked = {"find": find, "became": became and became.value, "before": listed[-1].key if listed else ""}
     return _console(
         request,
         "tipstaff/console/sightings.html",
         here="console:reports",
-        sightings=sensors.list_measured(dispositions=(became,) if became else (), search=find, limit=200),
+        sightings=listed,
+        older=urlencode({k: v for k, v in asked.items() if v}) if len(listed) == SIGHTING_LINES else "",
         became=became,
         dispositions=[(d, counts[d]) for d in Disposition if counts.get(d)],
         unjudged=counts.get(None, 0),
-        total=sum(counts.values()),
+        total=min(sum(counts.values()), COUNTED_MAX),
         find=find,
     )
 
@@ -646,7 +654,7 @@ def policy(request: StaffRequest) -> HttpResponse:
 @require_safe
 @needs(Ability.SEE_RECORD)
 def record(request: StaffRequest) -> HttpResponse:
-    """The record, newest first; on demand it is verified from the first entry on."""
+    """The record, newest first; on demand its newest entries are verified."""
     before = asked_number(request.GET, "before", otherwise=None)
     key = asked_text(request.GET, "about", characters_max=80)
     entries = ledger.recent(about=key or None, before=before, limit=RECORD_LINES)
@@ -657,7 +665,7 @@ def record(request: StaffRequest) -> HttpResponse:
         lines=[(entry, tell(entry)) for entry in entries],
         older=entries[-1].id if len(entries) == RECORD_LINES else None,
         about=key,
-        verification=ledger.verify() if "verify" in request.GET else None,
+        verification=ledger.verify(newest=VERIFIED_MAX) if "verify" in request.GET else None,
     )
 
 
