@@ -51,7 +51,7 @@ STAFF_PAGES = {
     "levels": "/console/levels",
     "webhooks": "/console/webhooks",
     "legal": "/console/legal",
-    "matter": "/console/legal/LM-000001",
+    "matter": "/console/legal/G-000001",
     "harbour": "/console/legal/harbour",
     "clocks": "/console/clocks",
     "filters": "/console/filters",

@@ -90,7 +90,7 @@ def console_reads(keys: frozenset[str], row: CaseRow) -> Iterator[tuple[str, boo
         "report": next(k for k in keys if k[:2] == "R-"), "studio": next(k for k in keys if k[:2] == "R-"),
         "letter": next(k for k in keys if k[:2] == "L-"), "raw_evidence": next(k for k in keys if len(k) == 64),
         "framed_evidence": next(k for k in keys if len(k) == 64),
-        "customer": row.customer, "device": "edge-1", "webhook": "none", "matter": "LM-000001",
+        "customer": row.customer, "device": "edge-1", "webhook": "none", "matter": "G-000001",
         "measure": next((k for k in keys if k[:2] == "M-"), "M-000001"),
     }  # fmt: skip
     for pattern in urlpatterns:

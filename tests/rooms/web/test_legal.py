@@ -46,6 +46,7 @@ def test_two_people_name_a_customer_in_the_console(day: object, at: object, log_
         answer = client.post(reverse("console:matter_act", args=[matter.key, action]), form, follow=True)
         return answer.content.decode()
 
+    assert counsel.get(reverse("console:search"), {"q": matter.key.lower()})["Location"] == page
     assert lead.get(page).status_code == 404, "it does not wait for anybody yet"
     assert "by a way of our own" in act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
     act(counsel, "authenticate", how="Called the court.")

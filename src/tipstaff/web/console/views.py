@@ -702,7 +702,7 @@ def search(request: StaffRequest) -> HttpResponse:
     """A key goes straight to its page; anything else lists what fits."""
     q = asked_text(request.GET, "q")
     key = q.upper().partition(".")[0]
-    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "LM": "matter"}.get(
+    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "G": "matter"}.get(
         key.partition("-")[0]
     )  # fmt: skip
     if key.partition("-")[2].isdecimal():
