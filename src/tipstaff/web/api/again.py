@@ -53,7 +53,9 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         if response.status_code >= 400:
             raise _Refused(response)
         answered.append(response)
-        if sealed or (response.content and not response.headers.get("Content-Type", "").startswith(_TEXT)):
+        if sealed:
+            return {"status": response.status_code, "headers": {}, "text": ""}
+        if response.content and not response.headers.get("Content-Type", "").startswith(_TEXT):
             return {"status": response.status_code, "headers": {}, "text": "", "is_kept": False}
         headers = {name: response[name] for name in _KEPT if name in response}
         return {"status": response.status_code, "headers": headers, "text": _without_secret(response.content)}
