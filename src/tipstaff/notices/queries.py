@@ -118,6 +118,11 @@ def count_by_state(states: Collection[LetterState] = tuple(LetterState)) -> dict
     return {state: counted.get(state.value, 0) for state in states}
 
 
+def count_in(state: LetterState, *, most: int) -> int:
+    """How many letters stand in this state; it counts no further than `most`."""
+    return seen(LetterRow.objects.filter(state=state.value)).values("pk")[:most].count()
+
+
 def not_taken_yet() -> tuple[int, str]:
     """How many letters wait because the mail server did not take them, and what became of the latest attempt."""
     rows = seen(LetterRow.objects.filter(state=LetterState.QUEUED.value, attempts__gt=0))

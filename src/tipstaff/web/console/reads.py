@@ -712,9 +712,9 @@ def sealed_queue(
 
 
 def letter_states() -> list[tuple[LetterState, int]]:
-    """How many letters are in each state."""
-    counts = notices.count_by_state()
-    return [(state, counts.get(state, 0)) for state in LetterState]
+    """How many letters are in each state, counted no further than COUNTED_MAX."""
+    counts = {state: notices.count_in(state, most=COUNTED_MAX) for state in LetterState}
+    return list(counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
