@@ -14,6 +14,9 @@ from django.db import connection
 HOT = 100
 """The case that very many reports joined."""
 
+CLOSED = "copyright"
+"""The clause group of one case in 3,000, which is to be closed to some of the staff; one report in 10,000 is sealed."""
+
 MAIL = b"Subject: Spam\r\n\r\n" + b"Mail from 192.0.2.1 that nobody asked for.\r\n" * 80
 
 SHAPES = """
@@ -41,7 +44,8 @@ INSERT INTO cases_caserow (key, customer, customer_name, service, clause, "group
     outcome, resource, opened_at, due_at, extended, reports, explanation, notice, ladder, measure_ports,
     measure_direction, answer, answer_seconds, repeats, version, closed_at, waits_since, assignee, tags, part)
 SELECT 'C-' || lpad(n::text, 7, '0'), 'acct-' || n %% 50000, 'Sample Customer ' || n %% 50000, 'line-' || n %% 50000,
-    'mail.unsolicited', 'mail', '2026-01', 'messaging/spam', 1 + n %% 4, {SHAPES},
+    'mail.unsolicited', CASE WHEN n %% 3000 = 9 THEN '{CLOSED}' ELSE 'mail' END, '2026-01', 'messaging/spam',
+    1 + n %% 4, {SHAPES},
     CASE WHEN n %% 25 = 0 THEN 'none' ELSE 'fixed' END, host(inet '10.0.0.0' + (n %% 1600000)::int),
     timestamptz '2023-06-01' + n * interval '90 seconds',
     CASE WHEN n %% 25 = 0 THEN timestamptz '2026-06-01' + (n %% 200) * interval '1 hour' END, false,
@@ -65,7 +69,8 @@ INSERT INTO intake_reportrow (id, key, evidence, received_at, channel, sender, o
 SELECT n, 'R-' || lpad(n::text, 8, '0'), md5(n::text) || md5('x' || n),
     timestamptz '2023-06-01' + n * interval '90 seconds' / %(each)s, 'smtp',
     'watch-' || n %% 500 || '@reporter.example.org',
-    CASE WHEN n %% 20 = 0 THEN 'not_ours' WHEN n %% 3000 = 1 THEN 'with_a_person' ELSE 'fixed' END, '', false, 1,
+    CASE WHEN n %% 10000 = 7 THEN 'sealed' WHEN n %% 20 = 0 THEN 'not_ours' WHEN n %% 3000 = 1 THEN 'with_a_person'
+        ELSE 'fixed' END, '', false, 1,
     timestamptz '2023-06-01' + n * interval '90 seconds' / %(each)s, 'complaint', 'UNDERSTOOD', '', '{}', 'arf', '',
     'watch-' || n %% 500 || '@reporter.example.org', '', 'ref-' || n, '<m' || n || '@reporter.example.org>',
     'Report number' || n %% 1000, ''
@@ -98,12 +103,12 @@ FROM generate_series(1, %(reports)s) n;
 
 LETTERS = """
 INSERT INTO notices_letterrow (key, once, kind, "to", to_folded, subject, body, html, attachments, language, "case",
-    in_reply_to, message_id, state, created_at, attempts, worker, diverted, sent_at, detail)
+    in_reply_to, message_id, state, created_at, attempts, worker, diverted, sent_at, detail, brand)
 SELECT 'L-' || lpad(n::text, 7, '0'), 'notice C-' || n, 'notice', 'noc@h' || n || '.example.net',
     'noc@h' || n || '.example.net', 'Please look at case ' || n, repeat('Mail was reported to us once more. ', 12)
     || 'word' || n, '', '[]', 'en', 'C-' || lpad(n::text, 7, '0'), '', '<l' || n || '@desk.example.net>',
     CASE WHEN n %% 20000 = 0 THEN 'in_doubt' ELSE 'sent' END, timestamptz '2023-06-01' + n * interval '90 seconds', 1,
-    '', false, timestamptz '2023-06-01' + n * interval '90 seconds', ''
+    '', false, timestamptz '2023-06-01' + n * interval '90 seconds', '', ''
 FROM generate_series(1, %(cases)s) n;
 """
 
@@ -139,6 +144,17 @@ FROM generate_series(1, %(cases)s) n, (VALUES (1, 'case.opened', 'judge'), (2, '
 INSERT INTO ledger_link (seq, entry_id, chain) SELECT id, id, digest FROM ledger_entry;
 """
 
+SIGHTINGS = """
+INSERT INTO sensors_sightingrow (key, sensor, name, digest, evidence, line, received_at, kind, type, moment_at,
+    moment_error_seconds, source, facts, excerpt, disposition, reason, "case", done_by, done_why)
+SELECT 'S-' || lpad(n::text, 7, '0'), 'flows-' || n %% 4, 'scan-' || n, md5(n::text) || md5('s' || n),
+    md5(n::text) || md5('x' || n), 1, timestamptz '2023-06-01' + n * interval '90 seconds', 'flows.scan',
+    'connection/port_scan', timestamptz '2023-06-01' + n * interval '90 seconds', 1, inet '10.0.0.0' + n %% 1600000,
+    '{}', '', CASE WHEN n %% 50 = 0 THEN 'open_case' ELSE 'nothing' END, '',
+    CASE WHEN n %% 50 = 0 THEN 'C-' || lpad(n::text, 7, '0') END, '', ''
+FROM generate_series(1, %(cases)s) n;
+"""
+
 STEPS = (
     ("customers", CUSTOMERS, ("registry_customerrow", "registry_servicerow", "registry_holdingrow")),
     ("cases", CASES, ("cases_caserow", "cases_noterow")),
@@ -148,6 +164,7 @@ STEPS = (
     ("letters", LETTERS, ("notices_letterrow",)),
     ("measures", MEASURES, ("enforcement_measurerow",)),
     ("record", RECORD, ("ledger_entry", "ledger_link")),
+    ("sightings", SIGHTINGS, ("sensors_sightingrow",)),
 )
 
 

@@ -5,7 +5,8 @@
 Each question is asked `--times` times of a database that was analysed, after one that is not counted: the median, the
 95th of a hundred and the slowest are said in milliseconds, with the processor's own time of the page's process and of
 its database session (a busy machine makes waiting longer and work not), and for a page the octets of its answer as a
-browser gets them. A page is asked of the whole site, middleware and log-in with it, in this process. With `--folder`
+browser gets them. A page is asked of the whole site, middleware and log-in with it, in this process, by an analyst to
+whom one clause group is closed and what is sealed; `API` are its lists, and `portal` are a customer's. With `--folder`
 the rows stay there for the next run.
 """
 
@@ -17,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from _desk_rows import fill
+    from _desk_rows import CLOSED, fill
     from django.db import connection
 
     from tipstaff import wiring
@@ -62,6 +64,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     # The desk's clock stands where the rows end, so that a day of theirs is today.
     at = datetime(2023, 6, 1, tzinfo=UTC) + cases * timedelta(seconds=90)
     wiring.now = lambda: at
+    own = wiring.settings()
+    own = replace(
+        own, staff=replace(own.staff, closed_groups=(f"{CLOSED}=counsel",)),
+        api=replace(own.api, token_a_minute=0, address_a_minute=0),
+    )  # fmt: skip
+    wiring.settings = lambda: own
     texts = TEXTS if not options.only else ()
     searches = {text: timed(lambda text=text: count(find(text, limit=25, at=at)), options.times) for text in texts}
     return {
@@ -85,6 +93,7 @@ def pages(times: int, cases: int, *, only: str) -> dict[str, dict[str, Any]]:
     give_roles(user, frozenset({Role.ANALYST, Role.LEAD, Role.ENGINEER}))
     client = Client(headers={"accept-encoding": "gzip"}, SERVER_NAME="localhost")
     client.force_login(user)
+    contact = contact_of("acct-4700")
     open_ = (f"C-{n:07}" for n in cycle(range(25, cases, 25 * 137)))
     ended = (f"C-{n:07}" for n in cycle(range(3, cases, 1013)))
     report = (f"R-{n:08}" for n in cycle(range(3, cases, 1013)))
@@ -114,7 +123,40 @@ def pages(times: int, cases: int, *, only: str) -> dict[str, dict[str, Any]]:
         "wall": lambda: "wall",
         "overview": lambda: "overview",
         "search": lambda: "search?q=10.0.4.0/24",
+        "list of sightings": lambda: "sightings",
+        "clocks": lambda: "clocks",
+        "list of filters": lambda: "filters",
+        "devices": lambda: "devices",
+        "changes": lambda: "changes",
+        "health": lambda: "health",
+        "letter": lambda: f"letters/L-{next(numbers):07}",
+        "API: cases": lambda: "/api/cases?limit=200",
+        "API: cases, the newest": lambda: "/api/cases?order=newest&limit=200",
+        "API: cases by a word that most have": lambda: "/api/cases?order=newest&search=Sample",
+        "API: cases by a tag": lambda: "/api/cases?order=newest&tag=wave",
+        "API: cases, far behind": lambda: "/api/cases?offset=30000",
+        "API: closed cases, far behind": lambda: "/api/cases?state=closed&offset=900000",
+        "API: late": lambda: "/api/cases/late",
+        "API: a case's history": lambda: f"/api/cases/{next(open_)}/history",
+        "API: history of the case that very many joined": lambda: f"/api/cases/C-{HOT:07}/history",
+        "API: what that case holds": lambda: f"/api/cases/C-{HOT:07}/incidents",
+        "API: reports": lambda: "/api/reports?limit=200",
+        "API: reports of an outcome": lambda: "/api/reports?outcome=with_a_person",
+        "API: reports by a reporter": lambda: "/api/reports?search=watch-7%40reporter.example.org",
+        "API: letters": lambda: "/api/letters?limit=200",
+        "API: letters in doubt": lambda: "/api/letters?state=in_doubt",
+        "API: measures": lambda: "/api/measures?limit=200",
+        "API: measures of a device": lambda: "/api/measures?device=edge1&state=in_force",
+        "API: sightings": lambda: "/api/sightings?limit=200",
+        "API: customers": lambda: "/api/registry/customers?limit=200",
+        "API: record": lambda: "/api/record?limit=200",
+        "API: inbox": lambda: "/api/inbox",
+        "API: figures": lambda: "/api/figures",
+        "API: search": lambda: "/api/search?q=10.0.4.0/24",
+        "API: clocks": lambda: "/api/clocks",
+        "portal: the account": lambda: "/account/",
     }
+    numbers = cycle(range(3, cases, 1013))
     found = {}
     for name, where in kinds.items():
         if only not in name:
@@ -123,7 +165,9 @@ def pages(times: int, cases: int, *, only: str) -> dict[str, dict[str, Any]]:
 
         def ask(where: Callable[[], str] = where, name: str = name) -> int:
             nonlocal octets
-            answer = client.get(f"/console/{where()}")
+            who = contact if name.startswith("portal") else client
+            address = where()
+            answer = who.get(address if address.startswith("/") else f"/console/{address}")
             assert answer.status_code == 200, (name, answer.status_code)
             octets = len(answer.content)
             return octets
@@ -132,6 +176,28 @@ def pages(times: int, cases: int, *, only: str) -> dict[str, dict[str, Any]]:
         took["octets"] = took.pop("found")
         found[name] = took
     return found
+
+
+def contact_of(customer: str) -> Any:
+    """A browser in which a contact of this customer is logged in."""
+    from django.test import Client
+    from django.test.client import RequestFactory
+
+    from tipstaff import wiring
+    from tipstaff.registry.models import RepresentativeRow
+    from tipstaff.web.models import PortalPerson
+    from tipstaff.web.sessions import enter_portal
+
+    address = f"noc@{customer}.example.net"
+    RepresentativeRow.objects.get_or_create(customer_id=customer, email=address, defaults={"name": "Noc"})
+    person, _ = PortalPerson.objects.get_or_create(email=address, defaults={"made_at": wiring.now()})
+    client = Client(headers={"accept-encoding": "gzip"}, SERVER_NAME="localhost")
+    request = RequestFactory().get("/")
+    request.session = client.session
+    enter_portal(request, person.pk, how="link", strong=True, at=wiring.now())
+    request.session.save()
+    client.cookies["sessionid"] = request.session.session_key
+    return client
 
 
 def count(found: Any) -> int:

@@ -3,6 +3,7 @@
 A database of its own, because the record refuses to be emptied after a test.
 """
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -36,12 +37,17 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402 - Django must be set up first
 from django.core.management import call_command  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.http import QueryDict  # noqa: E402
 
 from tipstaff import wiring  # noqa: E402
+from tipstaff.config import DeviceConfig  # noqa: E402
 from tipstaff.policy import edition_files, edition_folders  # noqa: E402
-from tipstaff.procedures import editions, replays, sighting  # noqa: E402 - Django must be set up first
+from tipstaff.procedures import editions, hooks, replays, sighting  # noqa: E402 - Django must be set up first
 from tipstaff.procedures.replaying import PAST  # noqa: E402 - Django must be set up first
+from tipstaff.web.console.filters import propose  # noqa: E402
+from tipstaff.web.console.legal import take  # noqa: E402
 from tipstaff.web.roles import give_roles  # noqa: E402
+from tipstaff.webhooks.models import WebhookRow  # noqa: E402
 from tipstaff.words import Role  # noqa: E402
 
 FEWER = frozenset(
@@ -124,7 +130,30 @@ def judge_the_past_again() -> None:
     replays.carry_on(run.key, desk=desk, now=wiring.now)
 
 
+def enter_what_few_desks_have() -> None:
+    """A request of an authority, a webhook that leads nowhere, and a filter that was proposed for the sighting."""
+    at = wiring.now()
+    form = QueryDict(mutable=True)
+    form.update({
+        "kind": "identity", "authority": "District Court", "reference": "12 C 34", "binding": "on",
+        "text": "District Court, docket no. 12 C 34, 4 May 2026. Who used the address?", "address": "192.0.2.131",
+        "clock": "disclosure.production_order", "used_at": (at - timedelta(hours=1)).isoformat(),
+    })  # fmt: skip
+    take(form, actor="mary.king")
+    made = hooks.operations.make_webhook(
+        "https://hooks.example.net/tipstaff", events=["case.*"], sealed_secret=b"x", told_to=hooks.ledger.chain_end(),
+        at=at, actor="eva",
+    )  # fmt: skip
+    WebhookRow.objects.filter(key=made.key).update(key="000000000001")  # So that its page has an address.
+    danger = {"danger": "A worm spreads by it.", "shown_by": "S-000001", "lasts_hours": "24", "ground": "network_harm"}
+    target = {"network": "192.0.2.251/32", "protocol": "tcp", "port": "445", "direction": "in", "degree": "block"}
+    propose({**target, **danger, "why_no_narrower": "It would go on."}, actor="lena")
+
+
 def main() -> None:
+    own = wiring.settings()
+    with_device = dataclasses.replace(own, devices=(DeviceConfig(name="edge-1", driver="memory"),))
+    wiring.settings = lambda: with_device
     call_command("migrate", verbosity=0)
     day = Path(__file__).parent.parent / "rooms" / "web" / "day.py"
     spec = importlib.util.spec_from_file_location("web_day", day)
@@ -135,11 +164,12 @@ def main() -> None:
     # The pictures show the whole day; the tests do with its beginning and a few more.
     whole = os.environ.get("TIPSTAFF_PICTURES") == "1"
     module.play(at=wiring.now(), ids=None if whole else FEWER)
+    for name, roles in STAFF.items():
+        give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
     announce_an_edition()
     leave_a_sighting_to_a_person()
     judge_the_past_again()
-    for name, roles in STAFF.items():
-        give_roles(User.objects.create_user(name, password=PASSWORD), frozenset(roles))
+    enter_what_few_desks_have()
     SERVER.set_app(get_wsgi_application())
     with SERVER:
         print(SERVER.server_port, flush=True)

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from tipstaff.host.viewing import seen
+from tipstaff.host.viewing import CASES, REPORTS, seen
 from tipstaff.words import RunningClock
 
 from .models import ClockPlaceRow, RunningClockRow
+
+_ABOUT = f"{CASES} {REPORTS}"
+"""What clocks run for, among what may be left out; matters of the legal register are asked for by themselves."""
 
 
 def start_clocks(clocks: Iterable[RunningClock], *, look_at: datetime) -> list[RunningClock]:
@@ -62,7 +65,7 @@ def running_clocks(
 ) -> list[RunningClock]:
     """Those that run, soonest due first; of these things only, only those due before a moment, and only these clocks,
     where given. Without `register`, none of the legal register's."""
-    rows = seen(RunningClockRow.objects.filter(ended_at=None), "about")
+    rows = seen(RunningClockRow.objects.filter(ended_at=None), "about", of=_ABOUT)
     if about is not None:
         rows = rows.filter(about__in=list(about))
     if due_before is not None:
@@ -77,7 +80,7 @@ def running_clocks(
 def count_late_clocks(*, clocks: Collection[str] | None = None, register: bool = True) -> int:
     """How many run that were found late; of these clocks only, where given. Without `register`, none of the legal
     register's."""
-    rows = seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about")
+    rows = seen(RunningClockRow.objects.filter(ended_at=None, late_at__isnull=False), "about", of=_ABOUT)
     if clocks is not None:
         rows = rows.filter(clock__in=list(clocks))
     if not register:

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncMonth
 
-from tipstaff.host.viewing import hidden, seen
+from tipstaff.host import viewing
 from tipstaff.words import CaseOutcome
 
 from .models import CaseRow
+
+seen = partial(viewing.seen, of=viewing.CASES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class ClauseFigures:
 def by_clause(*, since: datetime, until: datetime) -> list[ClauseFigures]:
     """Cases opened in [since, until) by clause; most first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_CLAUSE, [since, until, sorted(hidden())])
+        cursor.execute(_BY_CLAUSE, [since, until, viewing.hidden_of(viewing.CASES).split()])
         rows = cursor.fetchall()
     outcomes: dict[str, dict[CaseOutcome, int]] = {}
     ended = seen(CaseRow.objects.filter(opened_at__gte=since, opened_at__lt=until, closed_at__isnull=False)).order_by()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
@@ -9,14 +10,17 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
+from tipstaff.host import viewing
 from tipstaff.host.newest import MANY, newest
-from tipstaff.host.viewing import hidden, seen
+from tipstaff.host.viewing import hidden, is_hidden
 from tipstaff.ledger.queries import entries_of, latest_about
 from tipstaff.words import Case, CaseState, Decision, Note, Role, Strike
 
 from . import rules
 from .models import CaseRow, DecisionRow, MemberRow, MergeRow, NoteRow
 from .rows import case_of, open_row
+
+seen = partial(viewing.seen, of=viewing.CASES)
 
 _ORDERS = {
     "due": ("due_at", "-severity", "-opened_at", "key"),
@@ -311,7 +315,7 @@ def waiting_by(
     columns: list[list[Any]] = [list(column) for column in zip(*kinds, strict=True)] or [[], [], [], []]
     columns.append([levels[kind] for kind in kinds])
     states = sorted(str(state) for state in rules.NEEDS_PERSON)
-    given: list[list[Any]] = [*columns, states, sorted(hidden())]
+    given: list[list[Any]] = [*columns, states, viewing.hidden_of(viewing.CASES).split()]
     with connection.cursor() as cursor:
         cursor.execute(_WAITING_BY_KIND, [at, at, ends_at, *given])
         found = [Waiting(Kind(*row[:4]), *row[4:]) for row in cursor.fetchall()]
@@ -376,6 +380,18 @@ def members_of(case: str) -> dict[str, Member]:
         i: Member(told, Role(decides) if decides else None, waits, home, confirmed)
         for i, told, decides, waits, home, confirmed in rows
     }
+
+
+def members_page(case: str, *, after: int, limit: int) -> list[tuple[int, str, Member]]:
+    """So many of `members_of` behind a place, each with its own; without what is left out now."""
+    found: list[tuple[int, str, Member]] = []
+    for row in MemberRow.objects.filter(case_id=case, id__gt=after).order_by("id").iterator(chunk_size=limit):
+        if not is_hidden(row.incident):
+            decides = Role(row.decides) if row.decides else None
+            found.append((row.pk, row.incident, Member(row.told_by, decides, row.waits, row.home, row.confirmed)))
+            if len(found) == limit:
+                break
+    return found
 
 
 def waiting_members(case: str) -> frozenset[str]:

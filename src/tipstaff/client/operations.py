@@ -111,6 +111,8 @@ ResourceKind = Literal[
     "asn", "vlan", "port", "bgp_session", "route", "domain", "mailbox", "login", "circuit", "mac", "handle"
 ]
 
+Role = Literal["analyst", "lead", "counsel", "engineer", "administrator", "system", "customer"]
+
 ServiceKind = Literal["access", "hosting", "mail", "transit", "colocation"]
 
 Standing = Literal["good", "suspended", "terminated"]
@@ -275,6 +277,13 @@ class ClockOut(TypedDict):
     due_at: str
     late_at: str | None
     seen_to: str
+
+
+class ColleagueIn(TypedDict):
+    """Somebody who is to log in here."""
+
+    name: str
+    roles: NotRequired[list[Role]]
 
 
 class ConcernOut(TypedDict):
@@ -731,6 +740,13 @@ class LinkIn(TypedDict):
     why: str
 
 
+class LinkOut(TypedDict):
+    """A one-time link by which somebody sets their password, which is shown this once."""
+
+    name: str
+    secret: str | None
+
+
 class ManyIn(TypedDict):
     """One act on many cases, each with the version that was looked at."""
 
@@ -1056,10 +1072,63 @@ class PartIn(TypedDict):
     why: str
 
 
+class PersonChangeIn(TypedDict):
+    """What an act on an account takes: `roles` its roles, exactly; the others nothing."""
+
+    roles: NotRequired[list[Role]]
+
+
+class PersonDoneOut(TypedDict):
+    """What was done, in a sentence, and the account as it stands now; of `link` the link, which is shown this once."""
+
+    said: str
+    person: PersonOut
+    secret: str | None
+
+
 class PersonIn(TypedDict):
     """Somebody who logs in for a customer."""
 
     email: str
+
+
+class PersonOut(TypedDict):
+    """One member of staff."""
+
+    number: int
+    name: str
+    active: bool
+    set_up: bool
+    roles: list[Role]
+    factors: int
+    sessions: int
+
+
+class PrintIn(TypedDict):
+    """To whom a letter is posted."""
+
+    address: str
+
+
+class ProfileIn(TypedDict):
+    """A profile to be tried on its report's mail, and put into use where `use` says so."""
+
+    toml: str
+    use: NotRequired[bool]
+
+
+class ProfileOut(TypedDict):
+    """A profile for the reporter of one report, as it is proposed."""
+
+    toml: str
+    proposed: bool
+
+
+class ProfileTriedOut(TypedDict):
+    """What is wrong with a profile, in sentences, and under which name it is in use now."""
+
+    faults: list[str]
+    used_as: str | None
 
 
 class ProgramOut(TypedDict):
@@ -1115,6 +1184,36 @@ class RelyOut(TypedDict):
 
 class ReopenIn(TypedDict):
     why: str
+
+
+ReplayIn = TypedDict("ReplayIn", {"from": NotRequired[str | None], "to": NotRequired[str | None]})
+
+
+class ReplayOut(TypedDict):
+    """What was found as far as it has come: the same document as `tipstaff policy replay --json` prints."""
+
+    edition: str
+    digest: str
+    since: str
+    until: str
+    asked_by: str
+    asked_at: str
+    finished_at: str | None
+    trouble: str
+    found: dict[str, Any]
+
+
+class ReplayRunOut(TypedDict):
+    """A replay, and how far it is."""
+
+    edition: str
+    digest: str
+    since: str
+    until: str
+    asked_by: str
+    asked_at: str
+    finished_at: str | None
+    trouble: str
 
 
 class ReportDoneOut(TypedDict):
@@ -1346,6 +1445,35 @@ class ToCarryOut(TypedDict):
     next: Literal["call", "print", "post", "ask", "find"]
     phone: str | None
     printable: bool
+
+
+class TokenIn(TypedDict):
+    """A token of one's own."""
+
+    name: str
+    scopes: list[str]
+    days: int
+
+
+class TokenMadeOut(TypedDict):
+    """A new token, which is shown this once."""
+
+    token: TokenOut
+    secret: str | None
+
+
+class TokenOut(TypedDict):
+    """A token as its owner sees it: everything but the token."""
+
+    key: str
+    name: str
+    owner: str
+    scopes: list[str]
+    made_at: str
+    expires_at: str
+    used_at: str | None
+    revoked_at: str | None
+    revoked_by: str
 
 
 class ToldIn(TypedDict):
@@ -1750,17 +1878,27 @@ class Client(Caller):
         return self._call("POST", "/api/webhooks", body=asked, idempotency_key=idempotency_key)
 
     def get_webhook(self, key: str) -> Reply[WebhookOut]:
-        """One webhook, with why it is off or what went wrong last."""
+        """One webhook, with why it is off or what went wrong last; an act on it may send its ETag as `If-Match`."""
         return self._call("GET", f"/api/webhooks/{quote(str(key), safe='')}")
 
-    def forget_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[None]:
+    def forget_webhook(
+        self, key: str, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[None]:
         """Take it away, with whatever waits for it."""
-        return self._call("DELETE", f"/api/webhooks/{quote(str(key), safe='')}", idempotency_key=idempotency_key)
+        return self._call(
+            "DELETE", f"/api/webhooks/{quote(str(key), safe='')}", if_match=if_match, idempotency_key=idempotency_key
+        )
 
-    def switch_webhook(self, key: str, asked: SwitchIn, *, idempotency_key: str | None = None) -> Reply[WebhookOut]:
+    def switch_webhook(
+        self, key: str, asked: SwitchIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[WebhookOut]:
         """Switch it on or off; what waits goes out once it is on again."""
         return self._call(
-            "POST", f"/api/webhooks/{quote(str(key), safe='')}/switch", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/webhooks/{quote(str(key), safe='')}/switch",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def try_webhook(self, key: str, *, idempotency_key: str | None = None) -> Reply[DispatchOut]:
@@ -1817,53 +1955,84 @@ class Client(Caller):
         return self._call("POST", "/api/legal/counter-notices", body=asked, idempotency_key=idempotency_key)
 
     def get_matter(self, key: str) -> Reply[MatterOut]:
-        """One matter, to whoever may read it."""
+        """One matter, to whoever may read it; an act on it may send its ETag as `If-Match`."""
         return self._call("GET", f"/api/legal/{quote(str(key), safe='')}")
 
     def matter_authenticate(
-        self, key: str, asked: MatterAuthenticateIn, *, idempotency_key: str | None = None
+        self, key: str, asked: MatterAuthenticateIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MatterDoneOut]:
         """Authenticate: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/authenticate", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/authenticate",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def matter_look_up(
-        self, key: str, asked: MatterLookUpIn | None = None, *, idempotency_key: str | None = None
+        self,
+        key: str,
+        asked: MatterLookUpIn | None = None,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Reply[MatterDoneOut]:
         """Look up: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/look-up", body=asked or {}, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/look-up",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def matter_decide(
-        self, key: str, asked: MatterDecideIn, *, idempotency_key: str | None = None
+        self, key: str, asked: MatterDecideIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MatterDoneOut]:
         """Decide: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/decide", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/decide",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def matter_agree(
-        self, key: str, asked: MatterAgreeIn, *, idempotency_key: str | None = None
+        self, key: str, asked: MatterAgreeIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MatterDoneOut]:
         """Agree: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/agree", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/agree",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def matter_silence(
-        self, key: str, asked: MatterSilenceIn, *, idempotency_key: str | None = None
+        self, key: str, asked: MatterSilenceIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[MatterDoneOut]:
         """Silence: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/silence", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/silence",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
-    def matter_told(self, key: str, asked: MatterToldIn, *, idempotency_key: str | None = None) -> Reply[MatterDoneOut]:
+    def matter_told(
+        self, key: str, asked: MatterToldIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[MatterDoneOut]:
         """Told: what the console does under that name."""
         return self._call(
-            "POST", f"/api/legal/{quote(str(key), safe='')}/told", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/legal/{quote(str(key), safe='')}/told",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def hand_over(self, key: str, *, idempotency_key: str | None = None) -> Reply[dict[str, Any]]:
@@ -1997,13 +2166,17 @@ class Client(Caller):
         """What colleagues wrote on a case, oldest first."""
         return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/notes")
 
-    def list_members(self, key: str) -> Reply[list[MemberOut]]:
-        """What a case holds, and how each stands in it."""
-        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/incidents")
+    def list_members(self, key: str, *, cursor: str | None = None, limit: int | None = None) -> Reply[list[MemberOut]]:
+        """What a case holds, and how each stands in it, in the order in which they came, in pages."""
+        return self._call(
+            "GET", f"/api/cases/{quote(str(key), safe='')}/incidents", query={"cursor": cursor, "limit": limit}
+        )
 
-    def tell_history(self, key: str) -> Reply[list[StepOut]]:
-        """What happened, step by step, oldest first; of a very long story the beginning and the end."""
-        return self._call("GET", f"/api/cases/{quote(str(key), safe='')}/history")
+    def tell_history(self, key: str, *, cursor: str | None = None, limit: int | None = None) -> Reply[list[StepOut]]:
+        """What happened, step by step, oldest first, in pages; entries that only the record needs are no steps."""
+        return self._call(
+            "GET", f"/api/cases/{quote(str(key), safe='')}/history", query={"cursor": cursor, "limit": limit}
+        )
 
     def list_case_letters(self, key: str) -> Reply[list[LetterOut]]:
         """The letters about a case, oldest first."""
@@ -2456,6 +2629,12 @@ class Client(Caller):
         """Who held each, in order: grade, customer, service and proof, or an error. At most 500 at once."""
         return self._call("POST", "/api/attribute", body=asked, idempotency_key=idempotency_key)
 
+    def print_letter(self, key: str, asked: PrintIn, *, idempotency_key: str | None = None) -> Reply[None]:
+        """A letter that reached nobody, as a PDF to print and post, with the customer's link in it."""
+        return self._call(
+            "POST", f"/api/letters/{quote(str(key), safe='')}/print", body=asked, idempotency_key=idempotency_key
+        )
+
     def report_set_aside(
         self, key: str, asked: ReportSetAsideIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[ReportDoneOut]:
@@ -2733,7 +2912,7 @@ class Client(Caller):
         return self._call("POST", "/api/filters", body=asked, idempotency_key=idempotency_key)
 
     def get_filter(self, key: str) -> Reply[FilterOut]:
-        """Takes the scope `measures:read` and a role that may see measures and their proof."""
+        """One filter; an act on it may send its ETag as `If-Match`."""
         return self._call("GET", f"/api/filters/{quote(str(key), safe='')}")
 
     def dry_run_filter(self, key: str) -> Reply[DryRunOut]:
@@ -2741,25 +2920,39 @@ class Client(Caller):
         return self._call("GET", f"/api/filters/{quote(str(key), safe='')}/dry-run")
 
     def decide_filter(
-        self, key: str, asked: FilterDecisionIn, *, idempotency_key: str | None = None
+        self, key: str, asked: FilterDecisionIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[FilterOut]:
         """Agree to a filter, or refuse it: an engineer's, who did not propose it."""
         return self._call(
-            "POST", f"/api/filters/{quote(str(key), safe='')}/decide", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/filters/{quote(str(key), safe='')}/decide",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def let_filter_go_on(
-        self, key: str, asked: FilterGoesOnIn, *, idempotency_key: str | None = None
+        self, key: str, asked: FilterGoesOnIn, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[FilterOut]:
         """Let a filter stand for so many hours from now: an engineer's."""
         return self._call(
-            "POST", f"/api/filters/{quote(str(key), safe='')}/go-on", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/filters/{quote(str(key), safe='')}/go-on",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
-    def end_filter(self, key: str, asked: FilterEndIn, *, idempotency_key: str | None = None) -> Reply[FilterOut]:
+    def end_filter(
+        self, key: str, asked: FilterEndIn, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> Reply[FilterOut]:
         """Take a filter out, or withdraw it before it begins."""
         return self._call(
-            "POST", f"/api/filters/{quote(str(key), safe='')}/end", body=asked, idempotency_key=idempotency_key
+            "POST",
+            f"/api/filters/{quote(str(key), safe='')}/end",
+            body=asked,
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def list_audits(self) -> Reply[list[AuditOut]]:
@@ -2804,65 +2997,181 @@ class Client(Caller):
         """Every edition on record, and how far each is. What they say is at `/policy/EDITION.json`."""
         return self._call("GET", "/api/editions")
 
+    def one_edition(self, key: str) -> Reply[EditionOut]:
+        """One edition on record; a step of it may send its ETag as `If-Match`."""
+        return self._call("GET", f"/api/editions/{quote(str(key), safe='')}")
+
     def edition_approve(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Approve an edition: what the console does under that name."""
         return self._call(
             "POST",
             f"/api/editions/{quote(str(key), safe='')}/approve",
             body=asked or {},
+            if_match=if_match,
             idempotency_key=idempotency_key,
         )
 
     def edition_compile(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Compile an edition: what the console does under that name."""
         return self._call(
             "POST",
             f"/api/editions/{quote(str(key), safe='')}/compile",
             body=asked or {},
+            if_match=if_match,
             idempotency_key=idempotency_key,
         )
 
     def edition_announce(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Announce an edition: what the console does under that name."""
         return self._call(
             "POST",
             f"/api/editions/{quote(str(key), safe='')}/announce",
             body=asked or {},
+            if_match=if_match,
             idempotency_key=idempotency_key,
         )
 
     def edition_post(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Post an edition: what the console does under that name."""
         return self._call(
-            "POST", f"/api/editions/{quote(str(key), safe='')}/post", body=asked or {}, idempotency_key=idempotency_key
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/post",
+            body=asked or {},
+            if_match=if_match,
+            idempotency_key=idempotency_key,
         )
 
     def edition_withdraw(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Withdraw an edition: what the console does under that name."""
         return self._call(
             "POST",
             f"/api/editions/{quote(str(key), safe='')}/withdraw",
             body=asked or {},
+            if_match=if_match,
             idempotency_key=idempotency_key,
         )
 
     def edition_confirm(
-        self, key: str, asked: StepIn | None = None, *, idempotency_key: str | None = None
+        self, key: str, asked: StepIn | None = None, *, if_match: str | None = None, idempotency_key: str | None = None
     ) -> Reply[StepDoneOut]:
         """Confirm an edition: what the console does under that name."""
         return self._call(
             "POST",
             f"/api/editions/{quote(str(key), safe='')}/confirm",
             body=asked or {},
+            if_match=if_match,
             idempotency_key=idempotency_key,
+        )
+
+    def get_replay(self, key: str, *, from_: str | None = None, to: str | None = None) -> Reply[ReplayOut]:
+        """Past complaints under this edition, as far as they have been judged: the newest replay of those days."""
+        return self._call("GET", f"/api/editions/{quote(str(key), safe='')}/replay", query={"from": from_, "to": to})
+
+    def begin_replay(
+        self, key: str, asked: ReplayIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[ReplayRunOut]:
+        """Have the complaints of these days judged again in the background; without days the usual ones up to today."""
+        return self._call(
+            "POST",
+            f"/api/editions/{quote(str(key), safe='')}/replay",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def get_shadow(self) -> Reply[dict[str, Any]]:
+        """Where the edition in the shadow would have decided otherwise; the newest disagreements one by one."""
+        return self._call("GET", "/api/shadow")
+
+    def propose_profile(self, key: str) -> Reply[ProfileOut]:
+        """A profile proposed from what was read of this report's mail, or an empty one for its reporter."""
+        return self._call("GET", f"/api/reports/{quote(str(key), safe='')}/profile")
+
+    def try_profile(self, key: str, asked: ProfileIn, *, idempotency_key: str | None = None) -> Reply[ProfileTriedOut]:
+        """Try a profile on this report's mail; with `use`, and where nothing is wrong, it is in use from then on."""
+        return self._call(
+            "POST", f"/api/reports/{quote(str(key), safe='')}/profile", body=asked, idempotency_key=idempotency_key
+        )
+
+    def tokens(self) -> Reply[list[TokenOut]]:
+        """One's own tokens, newest first; an administrator's answer has everybody's."""
+        return self._call("GET", "/api/tokens")
+
+    def make_own_token(self, asked: TokenIn, *, idempotency_key: str | None = None) -> Reply[TokenMadeOut]:
+        """Make a token of one's own."""
+        return self._call("POST", "/api/tokens", body=asked, idempotency_key=idempotency_key)
+
+    def revoke_one_token(self, key: str, *, idempotency_key: str | None = None) -> Reply[None]:
+        """End a token of one's own; an administrator ends anybody's."""
+        return self._call("DELETE", f"/api/tokens/{quote(str(key), safe='')}", idempotency_key=idempotency_key)
+
+    def list_staff(self) -> Reply[list[PersonOut]]:
+        """All accounts of staff, by name."""
+        return self._call("GET", "/api/staff")
+
+    def add_to_staff(self, asked: ColleagueIn, *, idempotency_key: str | None = None) -> Reply[LinkOut]:
+        """Add a colleague, with the one-time link by which they set their password."""
+        return self._call("POST", "/api/staff", body=asked, idempotency_key=idempotency_key)
+
+    def staff_link(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """Link: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST", f"/api/staff/{quote(str(number), safe='')}/link", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def staff_roles(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """Roles: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST", f"/api/staff/{quote(str(number), safe='')}/roles", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def staff_sessions(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """Sessions: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST",
+            f"/api/staff/{quote(str(number), safe='')}/sessions",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def staff_factors(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """Factors: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST",
+            f"/api/staff/{quote(str(number), safe='')}/factors",
+            body=asked or {},
+            idempotency_key=idempotency_key,
+        )
+
+    def staff_on(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """On: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST", f"/api/staff/{quote(str(number), safe='')}/on", body=asked or {}, idempotency_key=idempotency_key
+        )
+
+    def staff_off(
+        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+    ) -> Reply[PersonDoneOut]:
+        """Off: what the console's page of staff does to an account under that name."""
+        return self._call(
+            "POST", f"/api/staff/{quote(str(number), safe='')}/off", body=asked or {}, idempotency_key=idempotency_key
         )

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from tipstaff.host.viewing import seen
+from tipstaff.host import viewing
+from tipstaff.host.among import among
 from tipstaff.words import (
     Candidate,
     Degree,
@@ -60,6 +62,9 @@ class DeviceHealth:
     """What one person asked for and a second has not agreed to yet, lapsed or not."""
 
 
+seen = partial(viewing.seen, of=viewing.MEASURES)
+
+
 def get_measure(key: str) -> Measure | None:
     """The measure with this key."""
     row = seen(MeasureRow.objects.filter(key=key)).first()
@@ -80,7 +85,7 @@ def measures_of_case(case: str) -> list[Measure]:
 
 def closed_measures(cases: Collection[str]) -> set[str]:
     """Keys of all measures of these cases."""
-    return set(MeasureRow.objects.filter(case__in=list(cases)).values_list("key", flat=True)) if cases else set()
+    return set(among(MeasureRow.objects.order_by(), "case", cases).values_list("key", flat=True)) if cases else set()
 
 
 def measures_on(customer: str) -> list[Measure]:
@@ -222,12 +227,17 @@ def ended_on(device: str, *, limit: int) -> list[Measure]:
     return [measure_of(row) for row in rows[:limit]]
 
 
-def open_on(device: str) -> list[Measure]:
-    """All measures of a device that have not ended, oldest first."""
-    return [
-        measure_of(row)
-        for row in seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).order_by("key")
-    ]
+def open_on(device: str, *, limit: int | None = None, but_in_force: bool = False) -> list[Measure]:
+    """The measures of a device that have not ended, oldest first; `but_in_force` leaves out those that are there."""
+    rows = seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).order_by("key")
+    if but_in_force:
+        rows = rows.exclude(state=MeasureState.IN_FORCE)
+    return [measure_of(row) for row in rows[:limit]]
+
+
+def count_open_on(device: str) -> int:
+    """How many measures of a device have not ended."""
+    return seen(MeasureRow.objects.filter(device=device).exclude(state__in=ENDED)).count()
 
 
 FILTERS = "F-"

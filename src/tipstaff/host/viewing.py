@@ -7,14 +7,19 @@ keys of cases, reports, letters, measures and sightings, and digests of evidence
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .among import none_of, text_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 Keys = frozenset[str]
+_T = TypeVar("_T")
 NONE: Keys = frozenset()
 _HIDDEN: ContextVar[Callable[[], Keys] | None] = ContextVar("hidden", default=None)
+_KNOWN: ContextVar[dict[str, Any] | None] = ContextVar("known", default=None)
 
 
 @contextmanager
@@ -28,11 +33,12 @@ def hiding(find: Callable[[], Keys]) -> Iterator[None]:
                 known.append(find())
         return known[0]
 
-    before = _HIDDEN.set(keys)
+    before, remembered = _HIDDEN.set(keys), _KNOWN.set({})
     try:
         yield
     finally:
         _HIDDEN.reset(before)
+        _KNOWN.reset(remembered)
 
 
 @contextmanager
@@ -55,22 +61,39 @@ def hidden() -> Keys:
     return NONE if keys is None else keys()
 
 
+def once(name: str, make: Callable[[], _T]) -> _T:
+    """What `make` says of what is left out now, asked once in each look."""
+    known = _KNOWN.get()
+    if known is None:
+        return make()
+    if name not in known:
+        known[name] = make()
+    found: _T = known[name]
+    return found
+
+
 def is_hidden(key: str) -> bool:
     """Whether `key`, or what it is part of (`R-000001.2`), is left out now."""
     return key.partition(".")[0] in hidden()
 
 
-def seen(rows: "QuerySet[Any]", column: str = "key") -> "QuerySet[Any]":
-    """Those of `rows` whose `column`, which is never null, names nothing that is left out."""
-    keys = hidden()
-    if not keys:
-        return rows
-    from django.contrib.postgres.fields import ArrayField
-    from django.db.models import BooleanField, F, Func, TextField, Value
+CASES, REPORTS, LETTERS, MEASURES, SIGHTINGS, DIGESTS = "C-", "R-", "L-", "M-", "S-", ""
+"""What keys of each kind begin with; a digest has no such beginning. Two kinds are said with a blank between."""
 
-    # One value, which PostgreSQL makes a hash of: an IN of thousands of parameters is slow to say.
-    those = Value(sorted(keys), output_field=ArrayField(TextField()))
-    none_of = Func(
-        F(column), those, template="%(expressions)s)", arg_joiner=" <> ALL(", output_field=BooleanField()
-    )  # fmt: skip
-    return rows.filter(none_of)
+
+def hidden_of(kind: str | None) -> str:
+    """Keys of one kind that are left out now, or of all (None), as one text for `host.among`: a table of letters holds
+    no others."""
+    return _of_kind(hidden(), kind)
+
+
+@lru_cache(maxsize=16)
+def _of_kind(keys: Keys, kind: str | None) -> str:
+    return text_of(key for key in keys if kind is None or (key[:2] in kind.split() if kind else "-" not in key))
+
+
+def seen(rows: "QuerySet[Any]", column: str = "key", *, of: str | None = None) -> "QuerySet[Any]":
+    """Those of `rows` whose `column`, which is never null, names nothing that is left out; `of` is the one kind of keys
+    that it holds."""
+    text = hidden_of(of)
+    return none_of(rows, column, text) if text else rows

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Literal
 
 from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import TruncDay, TruncMonth
 
-from tipstaff.host.viewing import hidden, seen
+from tipstaff.host import viewing
 from tipstaff.words import ReportOutcome
 
 from .models import ReportRow
 
 Step = Literal["day", "month"]
+
+seen = partial(viewing.seen, of=viewing.REPORTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,9 @@ def arrivals_by(step: Step, *, since: datetime, until: datetime) -> dict[date, d
 def by_source(*, since: datetime, until: datetime, limit: int = 30) -> list[SourceFigures]:
     """Who reported in [since, until), by the domain of their address; those with most reports first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_SOURCE, [since, until, ReportOutcome.SEALED, sorted(hidden()), limit])
+        cursor.execute(
+            _BY_SOURCE, [since, until, ReportOutcome.SEALED, viewing.hidden_of(viewing.REPORTS).split(), limit]
+        )
         rows = cursor.fetchall()
     return [
         SourceFigures(

@@ -1,9 +1,11 @@
 """Reads of the intake room."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -12,8 +14,10 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncHour
 
+from tipstaff.host import viewing
+from tipstaff.host.among import among, none_of, text_of
 from tipstaff.host.newest import newest
-from tipstaff.host.viewing import hidden, is_hidden, seen
+from tipstaff.host.viewing import is_hidden
 from tipstaff.words import Allegation, Channel, Incident, Report, ReportOutcome
 
 from .models import FetchedRow, IncidentRow, ReportRow
@@ -26,6 +30,8 @@ from .rows import (
     storable,
     storable_allegation,
 )
+
+seen = partial(viewing.seen, of=viewing.REPORTS)
 
 SHOWN_IN_LISTS = 20
 """Incidents that a list carries with each report; `incident_total` tells how many there are."""
@@ -64,6 +70,14 @@ def get_incident(key: str) -> Incident | None:
     return incident_of(row, report_key=report_key) if row else None
 
 
+def incidents_with(outcome: ReportOutcome, *, case: str, among: Collection[str]) -> list[str]:
+    """Those of these incidents of a case that have come to this outcome, in the order in which they came."""
+    reports = {key.rpartition(".")[0] for key in among}
+    rows = _open_incidents().filter(case=case, report__key__in=reports, outcome=outcome).order_by("report_id", "n")
+    found = (f"{report}.{n}" for report, n in rows.values_list("report__key", "n").iterator())
+    return [key for key in found if key in among]
+
+
 def what_was_named(keys: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
     """URL, host name and target of each of these incidents; those that are gone are left out."""
     reports = {key.rpartition(".")[0] for key in keys}
@@ -80,17 +94,16 @@ def offenders_of_case(case: str) -> dict[str, str]:
     }
 
 
-def reports_of_case(case: str, *, limit: int | None = None, skip: int = 0) -> list[Report]:
+def reports_of_case(case: str, *, numbers: Sequence[int] | None = None) -> list[Report]:
     """Every report that joined the case, oldest first, each with those of its incidents that joined it, and no others;
-    with `limit` so many of them, after the `skip` oldest.
+    with `numbers` only these.
 
     The others may be about another customer, so nothing that is written to this one may draw on them.
     """
     joined: dict[int, list[IncidentRow]] = {}
     rows_of_case = _open_incidents().filter(case=case)
-    if limit is not None:
-        ids = rows_of_case.order_by("report_id").values_list("report_id", flat=True).distinct()
-        rows_of_case = rows_of_case.filter(report__in=list(ids[skip : skip + limit]))
+    if numbers is not None:
+        rows_of_case = rows_of_case.filter(report__in=numbers)
     for incident in rows_of_case.order_by("report_id", "n").iterator():
         joined.setdefault(incident.report_id, []).append(incident)
     rows = ReportRow.objects.in_bulk(joined)
@@ -98,18 +111,24 @@ def reports_of_case(case: str, *, limit: int | None = None, skip: int = 0) -> li
     return [report_of(rows[id], incidents=joined[id], total=totals[id]) for id in sorted(joined)]
 
 
-def count_reports_of_case(case: str) -> int:
-    """How many reports joined the case."""
-    n: int = _open_incidents().filter(case=case).aggregate(n=Count("report_id", distinct=True))["n"]
-    return n
+def numbers_of_case(case: str) -> list[int]:
+    """The reports that joined the case, oldest first, by their numbers: `reports_of_case` of some of them."""
+    ids = _open_incidents().filter(case=case).order_by("report_id").values_list("report_id", flat=True)
+    return list(dict.fromkeys(ids.iterator()))
 
 
 def _open_incidents() -> QuerySet[IncidentRow]:
     """Without those of reports that are left out now."""
-    if not hidden():
-        return IncidentRow.objects.all()
-    left_out = list(ReportRow.objects.filter(key__in=hidden()).values_list("id", flat=True))
-    return IncidentRow.objects.exclude(report__in=left_out)
+    left_out = viewing.once("reports by number", lambda: text_of(_left_out()))
+    rows = IncidentRow.objects.all()
+    return none_of(rows, "report", left_out, kind="bigint") if left_out else rows
+
+
+def _left_out() -> dict[int, str]:
+    """Number -> outcome of each report that is left out now."""
+    keys = viewing.hidden_of(viewing.REPORTS).split()
+    rows = among(ReportRow.objects.order_by(), "key", keys).values_list("id", "outcome")
+    return viewing.once("reports", lambda: dict(rows)) if keys else {}
 
 
 def _unsealed() -> tuple[QuerySet[ReportRow], QuerySet[IncidentRow]]:
@@ -158,8 +177,8 @@ def closed_reports(cases: Collection[str], *, sealed: bool) -> dict[str, str]:
     Whatever else such a report tells of: its bytes tell of this too.
     """
     rows = ReportRow.objects.values_list("key", "evidence")
-    ids = IncidentRow.objects.filter(case__in=list(cases)).values_list("report_id", flat=True).distinct()
-    found = dict(rows.filter(id__in=list(ids))) if cases else {}
+    ids = among(IncidentRow.objects.order_by(), "case", cases).values_list("report_id", flat=True)
+    found = dict(among(rows, "id", ids, kind="bigint")) if cases else {}
     if sealed:
         found.update(rows.filter(outcome=ReportOutcome.SEALED))
     return found
@@ -175,8 +194,7 @@ def count_by_outcome(
         ) c(n) WHERE c.n > 0
     """
     # What is left out is taken away afterwards: a look at each key would read the rows, where the index does.
-    left_out = ReportRow.objects.filter(key__in=hidden()).order_by() if hidden() else ReportRow.objects.none()
-    less = dict(left_out.values_list("outcome").annotate(n=Count("id")))
+    less = Counter(_left_out().values())
     far = None if most is None else most + sum(less.values())
     with connection.cursor() as cursor:
         cursor.execute(question, [sorted(str(outcome) for outcome in outcomes), far])

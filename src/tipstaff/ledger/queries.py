@@ -2,18 +2,21 @@
 
 import io
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import BigIntegerField, BinaryField, BooleanField, F, Func, Max, Q, QuerySet, TextField, Value
+from django.db.models import BinaryField, BooleanField, F, Func, Max, Q, QuerySet, TextField, Value
 from django.db.models.functions import Substr
 
-from tipstaff.host.viewing import hidden, is_hidden, seen
+from tipstaff.host import viewing
+from tipstaff.host.among import among
+from tipstaff.host.viewing import hidden, is_hidden
 from tipstaff.words import Entry as EntryWord
 from tipstaff.words import Evidence
 
@@ -21,19 +24,21 @@ from .canonical import GENESIS, chained, digest_of
 from .models import Entry, EvidenceRow, Link
 from .operations import PIECE_OCTETS, evidence_of
 
+seen = partial(viewing.seen, of=viewing.DIGESTS)
+
 
 class SealedEvidence(PermissionError):
     """This evidence is sealed; only its digest may leave the sealed queue."""
 
 
 def get_evidence(digest: str) -> Evidence | None:
-    row = seen(EvidenceRow.objects.defer("content").filter(digest=digest), "digest").first()
+    row = None if is_hidden(digest) else EvidenceRow.objects.defer("content").filter(digest=digest).first()
     return evidence_of(row) if row else None
 
 
 def get_evidences(digests: Iterable[str]) -> dict[str, Evidence]:
     """What is kept under these digests, without the bytes."""
-    rows = seen(EvidenceRow.objects.defer("content").filter(digest__in=list(digests)), "digest")
+    rows = EvidenceRow.objects.defer("content").filter(digest__in=set(digests) - hidden())
     return {row.digest: evidence_of(row) for row in rows}
 
 
@@ -157,6 +162,13 @@ def trace_and_rest(key: str, *, limit: int = TRACE_SHOWN) -> tuple[list[EntryWor
     return _at(shown), len(ids) - len(shown)
 
 
+def trace_page(key: str, *, after: int, limit: int) -> list[EntryWord]:
+    """So many entries of the chain of `key` behind the entry with the id `after`, in order."""
+    ids = _chain(key)
+    first = bisect_right(ids, after)
+    return _at(ids[first : first + limit])
+
+
 def trace_all(key: str) -> Iterator[EntryWord]:
     """All of what `trace` is about, however long; no more is held than some of it."""
     ids = _chain(key)
@@ -193,26 +205,26 @@ def _chain(key: str) -> list[int]:
         cases = {k for k in named if k.startswith("C-")}
         around = named if cases == {key} else _named_with(cases)
         linked = {k for k in around if k[:2] in ("R-", "S-", "L-", "M-") or len(k) == _SHA256_HEX}
+        # What names an incident of a report names the report or its case as well: half as many to look up.
+        linked -= {k for k in linked if "." in k and k.partition(".")[0] in linked}
         asked, given = _OF_KEYS, [sorted({key} | cases | linked)]
     with connection.cursor() as cursor:
         cursor.execute(asked, given)
         ids = [id for (id,) in cursor.fetchall()]
     if not hidden():
         return sorted(ids)
-    theirs = Value(ids, output_field=ArrayField(BigIntegerField()))
-    among = Func(F("id"), theirs, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
-    return sorted(_open(Entry.objects.filter(among)).values_list("id", flat=True))
+    return sorted(_open(among(Entry.objects.all(), "id", ids, kind="bigint")).values_list("id", flat=True))
 
 
 def _open(rows: QuerySet[Entry]) -> QuerySet[Entry]:
     """Those entries that name nothing that whoever looks may not see."""
-    keys = hidden()
+    keys = viewing.hidden_of(None)
     if not keys:
         return rows
     names_none = Func(
-        F("about"), Value(sorted(keys), output_field=ArrayField(TextField())), output_field=BooleanField(),
-        template="NOT EXISTS (SELECT FROM unnest(%(expressions)s))",
-        arg_joiner=") k(key) WHERE split_part(k.key, '.', 1) = ANY(",
+        F("about"), Value(keys, output_field=TextField()), output_field=BooleanField(),
+        template="NOT EXISTS (SELECT FROM unnest(%(expressions)s, ' ')))",
+        arg_joiner=") k(key) WHERE split_part(k.key, '.', 1) = ANY(string_to_array(",
     )  # fmt: skip
     return rows.filter(names_none)
 
@@ -354,17 +366,24 @@ class Verification:
     why: str
     head: str
     """The chain's last value: who kept an earlier one can tell whether the record was rewritten."""
+    after: int = 0
+    """What stands up to this place of the chain was not looked at."""
 
     @property
     def whole(self) -> bool:
         return self.broken_at is None
 
 
-def verify() -> Verification:
-    """Take every digest and the chain anew, from the first entry on."""
-    entries = Entry.objects.count()
-    chain, expected, sealed = GENESIS, 1, 0
-    for link in Link.objects.select_related("entry").order_by("seq").iterator(chunk_size=2000):
+def verify(*, newest: int | None = None) -> Verification:
+    """Take every digest and the chain anew, from the first entry on; with `newest` only of so many of the last, whose
+    chain begins with what the place before them says."""
+    after = 0 if newest is None else max(0, chain_end() - newest)
+    before = Link.objects.filter(seq=after).first()
+    chain, expected, sealed = before.chain if before else "" if after else GENESIS, after + 1, 0
+    rows = Entry.objects.filter(id__gt=before.entry_id) if before else Entry.objects.all()
+    entries = rows.count()
+    links = Link.objects.filter(seq__gt=after).select_related("entry").order_by("seq")
+    for link in links.iterator(chunk_size=2000):
         entry = link.entry
         own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
         chain = chained(chain, entry.digest)
@@ -376,14 +395,14 @@ def verify() -> Verification:
         elif chain != link.chain:
             why = "the chain does not follow"
         if why:
-            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain, after=after)
         expected, sealed = expected + 1, sealed + 1
-    for entry in Entry.objects.filter(link__isnull=True).iterator(chunk_size=2000):
+    for entry in rows.filter(link__isnull=True).iterator(chunk_size=2000):
         own = digest_of(at=entry.at, what=entry.what, actor=entry.actor, about=entry.about, detail=entry.detail)
         if own != entry.digest:
             why = "the entry is not what its digest says"
-            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain)
-    return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain)
+            return Verification(entries=entries, sealed=sealed, broken_at=entry.pk, why=why, head=chain, after=after)
+    return Verification(entries=entries, sealed=sealed, broken_at=None, why="", head=chain, after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

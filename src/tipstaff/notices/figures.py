@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from tipstaff.host.viewing import hidden
+from tipstaff.host import viewing
 from tipstaff.words import LetterKind
 
 
@@ -25,7 +25,7 @@ class LetterFigures:
 def by_kind(*, since: datetime, until: datetime) -> list[LetterFigures]:
     """Letters written in [since, until) by kind; most first."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_KIND, [since, until, sorted(hidden())])
+        cursor.execute(_BY_KIND, [since, until, viewing.hidden_of(viewing.LETTERS).split()])
         rows = cursor.fetchall()
     return [
         LetterFigures(

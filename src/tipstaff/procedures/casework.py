@@ -12,7 +12,7 @@ from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
 from tipstaff.enforcement.queries import FILTERS, get_measure
 from tipstaff.intake.operations import set_incidents
-from tipstaff.intake.queries import reports_of_case
+from tipstaff.intake.queries import incidents_with, reports_of_case
 from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices.operations import send_again, take_as_sent
@@ -297,8 +297,7 @@ def waiting_incidents(key: str) -> list[str]:
     waits = waiting_members(key)
     if not waits:
         return []
-    said = (incident for report in reports_of_case(key) for incident in report.incidents if incident.key in waits)
-    return [i.key for i in said if i.outcome is ReportOutcome.WITH_A_PERSON]
+    return incidents_with(ReportOutcome.WITH_A_PERSON, case=key, among=waits)
 
 
 def _take_up(key: str, *, why: str, at: datetime, actor: str) -> list[str]:

@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
+from tipstaff.host import viewing
+from tipstaff.host.among import among
 from tipstaff.host.newest import newest
-from tipstaff.host.viewing import seen
 from tipstaff.words import Disposition, Measured, Retest
 
 from .models import LEFT, RetestRow, SightingRow
 from .rows import measured_of, retest_of
+
+seen = partial(viewing.seen, of=viewing.SIGHTINGS)
 
 
 def get_measured(key: str) -> Measured | None:
@@ -27,7 +31,7 @@ def is_known(sensor: str, id: str) -> bool:
 
 def closed_sightings(cases: Collection[str]) -> set[str]:
     """Keys of all sightings that joined these cases."""
-    return set(SightingRow.objects.filter(case__in=list(cases)).values_list("key", flat=True)) if cases else set()
+    return set(among(SightingRow.objects.order_by(), "case", cases).values_list("key", flat=True)) if cases else set()
 
 
 def measured_of_case(case: str) -> list[Measured]:
@@ -110,10 +114,12 @@ def find_sources(network: IPv4Network | IPv6Network, *, limit: int) -> list[Meas
     return [measured_of(row) for row in SightingRow.objects.filter(id__in=ids).order_by("-id")]
 
 
-def count_by_disposition() -> dict[Disposition | None, int]:
-    """How many sightings became what; None for those that wait."""
-    counts = seen(SightingRow.objects.all()).order_by("disposition").values_list("disposition").annotate(n=Count("id"))
-    return {Disposition(became) if became else None: n for became, n in counts}
+def count_by_disposition(*, most: int | None = None) -> dict[Disposition | None, int]:
+    """How many sightings became what, counted no further than `most`; None for those that wait. What none became is
+    left out."""
+    rows = seen(SightingRow.objects.all())
+    counts = {became: rows.filter(disposition=became).values("pk")[:most].count() for became in (None, *Disposition)}
+    return {became: n for became, n in counts.items() if n}
 
 
 def retests_of_case(case: str) -> list[Retest]:

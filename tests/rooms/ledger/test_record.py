@@ -71,6 +71,26 @@ def test_a_touched_record_is_found_out(tampering: str) -> None:
     assert found.why
 
 
+def test_the_newest_of_a_long_record_are_verified_by_themselves() -> None:
+    for n in range(6):
+        write("step", f"C-{n:06d}")
+    operations.seal_entries()
+    write("step", "C-000009")
+    whole, newest = queries.verify(), queries.verify(newest=2)
+    assert (newest.whole, newest.entries, newest.sealed, newest.after) == (True, 3, 2, 4)
+    assert newest.head == whole.head
+    assert queries.verify(newest=6) == whole
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE ledger_link DISABLE TRIGGER append_only")
+        cursor.execute("UPDATE ledger_link SET chain = repeat('0', 64) WHERE seq = 5")
+    assert not queries.verify(newest=2).whole
+    assert queries.verify(newest=1).why == "the chain does not follow", "it begins with what was changed"
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ledger_link WHERE seq = 4")
+    assert queries.verify(newest=2).why == "the chain does not follow", "nothing says how it begins"
+
+
 def test_a_removed_entry_leaves_a_hole_that_is_found() -> None:
     for what in ("first", "second", "third"):
         write(what, "C-000001")

@@ -60,7 +60,9 @@ def test_every_operation_has_a_name_of_its_own_a_scope_and_its_refusals() -> Non
     names = [operation["operationId"] for _, _, operation in operations]
     assert len(set(names)) == len(names) > 60
     for path, method, operation in operations:
-        if path != "/api/registry/deliveries":
+        if path.startswith(("/api/staff", "/api/tokens")):
+            assert operation["security"] == [{"session": []}], "a person who is there, and no token"
+        elif path != "/api/registry/deliveries":
             own = path.startswith("/api/own/")
             door = "customer" if own else "token"
             ((scope,),) = [way[door] for way in operation["security"] if door in way]
@@ -183,14 +185,14 @@ def test_sealed_things_filters_and_legal_matters_come_in_pages_too(
             danger="x", shown_by=[], state="refused", proposed_by="ole", proposed_at=at, lasts_hours=1,
         )  # fmt: skip
         MatterRow.objects.create(
-            key=f"LM-00000{n}", kind="request", state="open", clause="x", edition="2026-01", opened_by="eva",
+            key=f"G-00000{n}", kind="request", state="open", clause="x", edition="2026-01", opened_by="eva",
             opened_at=at, received_at=at,
         )  # fmt: skip
     client = log_in(Role.COUNSEL, Role.ENGINEER)
     newest = {
         "sealed": [f"{n:064}" for n in (3, 2, 1, 4, 5)],
         "filters": [f"F-00000{n}" for n in range(5, 0, -1)],
-        "legal": [f"LM-00000{n}" for n in range(5, 0, -1)],
+        "legal": [f"G-00000{n}" for n in range(5, 0, -1)],
     }
     for path, wanted in newest.items():
         found, more = [], f"/api/{path}?limit=2"

@@ -56,6 +56,22 @@ def test_a_case_is_read_with_what_happens_next_and_its_etag(day: object, log_in:
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_long_story_and_what_a_case_holds_come_in_pages(day: object, log_in: LogIn) -> None:
+    client, case = log_in(Role.ANALYST), running()
+    for what in ("history", "incidents"):
+        whole = client.get(f"/api/cases/{case.key}/{what}").json()
+        assert whole
+        found: list[Any] = []
+        address: str | None = f"/api/cases/{case.key}/{what}?limit=1"
+        while address:
+            answer = client.get(address)
+            assert len(answer.json()) <= 1
+            found += answer.json()
+            link = answer.headers.get("Link", "")
+            address = link[1 : link.index(">")] if link else None
+        assert found == whole
+
+
 def test_an_act_takes_the_version_that_was_seen_and_the_second_sees_the_first_ones(day: object, log_in: LogIn) -> None:
     lena, mary, case = log_in(Role.ANALYST, name="lena"), log_in(Role.LEAD, name="mary"), running()
     path, seen = f"/cases/{case.key}/take", f'"{case.key}.{case.version}"'

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from tipstaff import wiring
-from tipstaff.cases.models import CaseRow
+from tipstaff.cases.models import CaseRow, MemberRow
 from tipstaff.enforcement.models import DeviceRow, MeasureRow
 from tipstaff.enforcement.queries import count_wanted_on, list_measures
 from tipstaff.host.viewing import hidden, hiding
@@ -90,7 +90,7 @@ def console_reads(keys: frozenset[str], row: CaseRow) -> Iterator[tuple[str, boo
         "report": next(k for k in keys if k[:2] == "R-"), "studio": next(k for k in keys if k[:2] == "R-"),
         "letter": next(k for k in keys if k[:2] == "L-"), "raw_evidence": next(k for k in keys if len(k) == 64),
         "framed_evidence": next(k for k in keys if len(k) == 64),
-        "customer": row.customer, "device": "edge-1", "webhook": "none", "matter": "LM-000001",
+        "customer": row.customer, "device": "edge-1", "webhook": "none", "matter": "G-000001",
         "measure": next((k for k in keys if k[:2] == "M-"), "M-000001"),
     }  # fmt: skip
     for pattern in urlpatterns:
@@ -174,6 +174,21 @@ def test_no_reading_operation_of_the_api_names_what_is_closed(
             if place in keys:
                 assert answer.status_code in (403, 404), address
                 assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_an_open_case_names_no_report_that_is_closed(closed: CaseRow, keys: frozenset[str], log_in: LogIn) -> None:
+    """A report that tells of a closed case too is closed with it, wherever it stands."""
+    other = CaseRow.objects.exclude(pk=closed.pk).exclude(group=closed.group).filter(state="notified")[0]
+    report = next(key for key in keys if key[:2] == "R-")
+    moved = MemberRow.objects.filter(incident__startswith=f"{report}.")
+    assert moved.update(case_id=other.pk, waits=True) > 0
+    analyst, lead = log_in(Role.ANALYST, name="lena"), log_in(Role.LEAD, name="eva")
+    address = f"/api/cases/{other.key}/incidents"
+    assert own_keys(body(lead.get(address)), keys)
+    for each in (address, f"/api/cases/{other.key}/history", reverse("console:case", args=[other.key])):
+        answer = analyst.get(each)
+        assert answer.status_code == 200
+        assert not own_keys(body(answer), keys), each
 
 
 def test_numbers_do_not_count_what_is_closed(closed: CaseRow, log_in: LogIn) -> None:

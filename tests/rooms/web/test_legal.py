@@ -46,6 +46,7 @@ def test_two_people_name_a_customer_in_the_console(day: object, at: object, log_
         answer = client.post(reverse("console:matter_act", args=[matter.key, action]), form, follow=True)
         return answer.content.decode()
 
+    assert counsel.get(reverse("console:search"), {"q": matter.key.lower()})["Location"] == page
     assert lead.get(page).status_code == 404, "it does not wait for anybody yet"
     assert "by a way of our own" in act(counsel, "decide", decision="answer", why="Valid.", gives=["name"])
     act(counsel, "authenticate", how="Called the court.")
@@ -174,3 +175,12 @@ def test_counsel_keeps_the_conditions_of_a_limit_in_the_console_and_nobody_else_
         assert other.get(page).status_code == 403
         for path in ("note", "rely", "counter-notice"):
             assert other.post(f"{page}/{path}", noted).status_code == 403
+
+
+def test_what_the_database_cannot_keep_is_refused_and_no_failure(day: object, log_in: LogIn) -> None:
+    counsel = log_in(Role.COUNSEL)
+    asked = (("told", ("about", "authority", "how")), ("end", ("clock", "about", "why")))
+    for act, fields in asked:
+        for text, status in (("C-\x00", 409), ("\x00", 422)):
+            answer = counsel.post(f"/api/clocks/{act}", dict.fromkeys(fields, text), "application/json")
+            assert answer.status_code == status, (act, text, answer.content)

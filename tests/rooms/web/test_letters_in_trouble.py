@@ -293,6 +293,13 @@ def test_what_mail_brought_to_nobody_is_printed_and_telephoned_by_whoever_may(
     assert (printed["Content-Type"], printed["Cache-Control"][:7]) == ("application/pdf", "max-age")
     assert printed.content.startswith(b"%PDF-1.")
     assert lena.post(f"{page}/print", {"address": ""})["Location"] == page
+    by_program = f"/api/letters/{letter.key}/print"
+    to, once = {"address": "Example Bakery\n1 Example Street"}, {"Idempotency-Key": "print-1"}
+    made = [lena.post(by_program, to, "application/json", headers=once) for _ in range(2)]
+    assert made[0].content.startswith(b"%PDF-1.")
+    assert [answer.status_code for answer in made] == [200, 409], "the customer's link in it is kept nowhere"
+    assert lena.post(by_program, {"address": ""}, "application/json").status_code == 409
+    assert eva.post(by_program, to, "application/json").status_code == 403
     lena.post(f"{page}/phoned", {"whom": "the owner", "said": "<i>Rings back.</i>"})
     assert "&lt;i&gt;Rings back.&lt;/i&gt;" in lena.get(page).content.decode()
     for act, form in (("print", {"address": "x"}), ("posted", {}), ("phoned", {}), ("reached", {})):

@@ -12,11 +12,12 @@ from tipstaff.cases.queries import get_case, list_cases
 from tipstaff.intake.queries import list_reports
 from tipstaff.notices.queries import list_letters
 from tipstaff.policy.deciding import DESK
-from tipstaff.web.api.auth import Able
+from tipstaff.web.api.auth import InPerson, Staff
 from tipstaff.web.api.cases import etag
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
 from tipstaff.web.console.editions import STEPS
+from tipstaff.web.console.staff import CHANGES
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.roles import ABILITIES, STAFF_ROLES, Ability
 from tipstaff.web.urls import urlpatterns as site
@@ -216,6 +217,19 @@ OPERATIONS = {
     "GET /sealed": Ability.SEE_SEALED,
     "GET /evidence/{key}": Ability.SEE_DESK,
     "GET /editions": Ability.SEE_POLICY,
+    "GET /editions/{key}": Ability.SEE_POLICY,
+    "GET /editions/{key}/replay": Ability.SEE_DESK,
+    "POST /editions/{key}/replay": Ability.SEE_DESK,
+    "GET /shadow": Ability.SEE_DESK,
+    "GET /reports/{key}/profile": Ability.DECIDE,
+    "POST /reports/{key}/profile": Ability.DECIDE,
+    "POST /letters/{key}/print": Ability.SEND_AGAIN,
+    "GET /tokens": Ability.KEEP_TOKENS,
+    "POST /tokens": Ability.KEEP_TOKENS,
+    "DELETE /tokens/{key}": Ability.KEEP_TOKENS,
+    "GET /staff": Ability.MANAGE_STAFF,
+    "POST /staff": Ability.MANAGE_STAFF,
+    **{f"POST /staff/{{number}}/{do}": Ability.MANAGE_STAFF for do in CHANGES},
     **{f"POST /editions/{{key}}/{step}": ability for step, ability in ON_AN_EDITION.items()},
     "POST /legal/{key}/hand-over": Ability.KEEP_LEGAL,
     "POST /registry/customers/{key}/acceptances": Ability.KEEP_REGISTRY,
@@ -336,9 +350,13 @@ def operations() -> dict[str, list[object]]:
 def test_every_operation_of_the_api_says_what_it_takes() -> None:
     found = operations()
     declared = {
-        name: guard.ability for name, guards in found.items() for guard in guards[:1] if isinstance(guard, Able)
+        name: guard.ability for name, guards in found.items() for guard in guards[:1] if isinstance(guard, Staff)
     }
     assert declared == OPERATIONS
+    in_person = {
+        name.split("/")[1] for name, guards in found.items() for guard in guards if isinstance(guard, InPerson)
+    }
+    assert in_person == {"tokens", "staff"}, "a token can do everything else"
     assert set(found) - set(declared) == SIGNED | OWN
 
 

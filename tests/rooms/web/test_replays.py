@@ -192,6 +192,10 @@ def test_picture_and_numbers_can_be_taken_along(day: ModuleType, other: None, lo
         assert not root.findall(".//{http://www.w3.org/2000/svg}a"), "no address of ours goes out with it"
     numbers = json.loads(client.get(reverse("console:replay"), {"edition": "2027-01", "as": "json"}).content)
     assert numbers["different"] == len(numbers["differences"]) > 0
+    del numbers["finished"]
+    told = client.get("/api/editions/2027-01/replay").json()
+    assert (told["found"], told["trouble"]) == (numbers, "")
+    assert told["finished_at"] is not None
 
 
 def test_a_page_without_a_question_asks_for_one_and_a_bad_one_is_refused(
@@ -201,6 +205,12 @@ def test_a_page_without_a_question_asks_for_one_and_a_bad_one_is_refused(
     assert "Judge again" in client.get(reverse("console:replay")).content.decode()
     assert client.get(reverse("console:replay"), {"edition": "no-such"}).status_code == 404
     assert client.get(reverse("console:replay"), {"edition": "2027-01", "from": "yesterday"}).status_code == 400
+    address = "/api/editions/2027-01/replay"
+    assert [client.get(address + q).status_code for q in ("", "?from=2026-05-02&to=2026-05-02")] == [404, 422]
+    assert client.get("/api/editions/no-such/replay").status_code == 404
+    begun = client.post(address, {"from": "2026-05-01", "to": "2026-05-03"}, "application/json").json()
+    assert (begun["since"], begun["finished_at"]) == ("2026-05-01T00:00:00Z", None)
+    assert [run.until.day for run in list_replays()] == [3]
 
 
 def test_the_shadows_disagreements_are_shown(day: ModuleType, other: None, log_in: LogIn) -> None:
@@ -215,11 +225,14 @@ def test_the_shadows_disagreements_are_shown(day: ModuleType, other: None, log_i
     complaint.understand(key, desk=own, at=now)
     shown = client.get(reverse("console:shadow")).content.decode()
     assert "It was asked at 1 judgements and would have decided 1 otherwise." in shown
+    assert client.get("/api/shadow").json()["different"] == 1
     assert "time to answer 24 h → 7 h" in shown
 
 
 def test_without_a_shadow_the_page_says_how_to_begin(at: object, log_in: LogIn) -> None:
-    assert "Nothing runs in the shadow" in log_in(Role.ANALYST).get(reverse("console:shadow")).content.decode()
+    client = log_in(Role.ANALYST)
+    assert "Nothing runs in the shadow" in client.get(reverse("console:shadow")).content.decode()
+    assert client.get("/api/shadow").status_code == 404
 
 
 def test_a_picture_keeps_what_it_is_told_apart_from_markup() -> None:

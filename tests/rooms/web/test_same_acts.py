@@ -1,7 +1,7 @@
 """What the console does, the API does, under the same abilities: every address of the console has its operations here,
 or a reason why it is the console's alone. A new page or act fails this until it says which."""
 
-from tipstaff.web.api.auth import Able
+from tipstaff.web.api.auth import Staff
 from tipstaff.web.api.urls import api
 from tipstaff.web.console.actions import ACTIONS
 from tipstaff.web.console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
@@ -10,6 +10,7 @@ from tipstaff.web.console.editions import STEPS
 from tipstaff.web.console.filters import ON_FILTERS
 from tipstaff.web.console.legal import ON_MATTERS
 from tipstaff.web.console.registry import ACTIONS as ON_CUSTOMERS
+from tipstaff.web.console.staff import CHANGES
 from tipstaff.web.console.urls import urlpatterns
 from tipstaff.web.console.webhooks import ACTS as ON_WEBHOOKS
 from tipstaff.web.roles import Ability
@@ -64,8 +65,19 @@ SAME = {
     "devices": ["GET /devices"],
     "device": ["GET /devices/{name}"],
     "device_act": [f"POST /devices/{{name}}/{action}" for action in DEVICE_ACTS],
-    "editions": ["GET /editions"],
+    "editions": ["GET /editions", "GET /editions/{key}"],
     "edition_step": [f"POST /editions/{{key}}/{step}" for step in STEPS],
+    "replay": ["GET /editions/{key}/replay"],
+    "replay_begin": ["POST /editions/{key}/replay"],
+    "shadow": ["GET /shadow"],
+    "studio": ["GET /reports/{key}/profile", "POST /reports/{key}/profile"],
+    "print_letter": ["POST /letters/{key}/print"],
+    "tokens": ["GET /tokens"],
+    "token_make": ["POST /tokens"],
+    "token_revoke": ["DELETE /tokens/{key}"],
+    "staff": ["GET /staff"],
+    "staff_add": ["POST /staff"],
+    "staff_change": [f"POST /staff/{{number}}/{do}" for do in CHANGES],
     "record": ["GET /record"],
     "sealed": ["GET /sealed"],
     "legal": ["GET /legal"],
@@ -113,26 +125,15 @@ WEBHOOKS = {
 ALONE = {
     "home": "it only leads on",
     "live": "programs are told by webhooks",
-    "policy": "/policy.json is everybody's",
-    "replay": "a look at what an edition would change; a program takes `tipstaff policy replay --json`",
-    "replay_begin": "the same, begun in the background for the page to show",
-    "shadow": "the same, of an edition that runs beside",
-    "print_letter": "it carries the customer's link into an envelope; that it was posted is noted by the API",
-    "studio": "it shows a mail beside the profile made from it; a profile is a file in a folder of the operator's",
-    "tokens": "a token that makes or lists tokens outlives its own end",
-    "token_make": "a token that makes or lists tokens outlives its own end",
-    "token_revoke": "a token that makes or lists tokens outlives its own end",
-    "staff": "accounts and roles are given by a person who is there",
-    "staff_add": "accounts and roles are given by a person who is there",
-    "staff_change": "accounts and roles are given by a person who is there",
+    "policy": "/policy.json and /policy/EDITION.json are everybody's, without a token",
 }
-"""Address of the console -> why no operation does the same (decision 0167)."""
+"""Address of the console -> why no operation does the same (decisions 0167 and 0194)."""
 STEPS_WITH_OWN_ABILITIES = {"act", "edition_step", "matter_act", "sightings_decide"}
 
 
 def operations() -> dict[str, Ability | None]:
     return {
-        f"{method} {prefix}{path}": next((g.ability for g in operation.auth_callbacks if isinstance(g, Able)), None)
+        f"{method} {prefix}{path}": next((g.ability for g in operation.auth_callbacks if isinstance(g, Staff)), None)
         for prefix, router in api._routers
         for path, view in router.path_operations.items()
         for operation in view.operations

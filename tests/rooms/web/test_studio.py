@@ -71,6 +71,24 @@ def test_a_confirmed_profile_is_used_from_the_next_mail_on(key: str, log_in: Log
     assert (reading.parser, str(reading.allegations[0].source)) == ("profile:csirt-example-org", "203.0.113.45")
 
 
+def test_a_program_proposes_tries_and_uses_one_as_the_page_does(key: str, log_in: LogIn, tmp_path: Path) -> None:
+    client, address = log_in(Role.ANALYST), f"/api/reports/{key}/profile"
+    asked = client.get(address).json()
+    assert asked["proposed"] is True
+    assert asked["toml"] == proposed(client.get(f"/console/reports/{key}/studio").content.decode())
+
+    def tried(toml: str, *, use: bool) -> tuple[bool, str | None]:
+        found = client.post(address, {"toml": toml, "use": use}, "application/json").json()
+        return bool(found["faults"]), found["used_as"]
+
+    assert tried(asked["toml"].replace("Source IP:", "Quelle:"), use=True) == (True, None)
+    assert tried(asked["toml"], use=False) == (False, None)
+    assert list(tmp_path.iterdir()) == []
+    assert tried(asked["toml"], use=True) == (False, "csirt-example-org")
+    assert has_entry(key, what="profile.confirmed")
+    assert client.get("/api/reports/R-999999/profile").status_code == 404
+
+
 def test_a_profile_that_does_not_read_its_mail_is_not_put_into_use(key: str, log_in: LogIn, tmp_path: Path) -> None:
     client = log_in(Role.ANALYST)
     toml = proposed(client.get(f"/console/reports/{key}/studio").content.decode())

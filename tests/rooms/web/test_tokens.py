@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case, list_cases, notes_of
 from tipstaff.intake.queries import list_reports
-from tipstaff.ledger.queries import recent, verify
+from tipstaff.ledger.queries import entries_of, recent, verify
 from tipstaff.web.roles import give_roles
 from tipstaff.web.tokens import PREFIX, SCOPES, BadToken, list_tokens, make_token, revoke_token
 from tipstaff.words import CaseState, ReportOutcome, Role
@@ -155,6 +155,37 @@ def test_the_console_shows_a_new_token_once_and_revokes_ones_own_alone(day: obje
     for wrong in ({"scope": []}, {"days": "0"}, {"days": "x"}, {"name": ""}, {"scope": ["desk:all"]}):
         lena.post(reverse("console:token_make"), {**form, **wrong})
     assert len(list_tokens()) == 1
+
+
+def test_who_is_logged_in_keeps_tokens_and_staff_by_the_api_and_no_token_does(day: object, log_in: LogIn) -> None:
+    lena, adam = log_in(Role.ANALYST, name="lena"), log_in(Role.ADMINISTRATOR, name="adam")
+    form = {"name": "sync", "scopes": ["cases:read"], "days": 7}
+    made = [lena.post("/api/tokens", form, "application/json", headers={"Idempotency-Key": "1"}) for _ in range(2)]
+    secret = made[0].json()["secret"]
+    assert secret.startswith(PREFIX)
+    assert made[1].json() == {**made[0].json(), "secret": None}, "it is shown this once"
+    for bearer in (secret, "tipstaff_unknown"):
+        refused = Client().get("/api/tokens", headers={"Authorization": f"Bearer {bearer}"})
+        assert refused.status_code == (403 if bearer == secret else 401)
+    assert lena.post("/api/tokens", {**form, "scopes": ["desk:all"]}, "application/json").status_code == 422
+    assert [token["key"] for token in adam.get("/api/tokens").json()] == [made[0].json()["token"]["key"]]
+
+    added = adam.post("/api/staff", {"name": "nina", "roles": ["analyst"]}, "application/json")
+    assert "/first/" in added.json()["secret"]
+    assert adam.post("/api/staff", {"name": "nina"}, "application/json").status_code == 409
+    number = {person["name"]: person["number"] for person in adam.get("/api/staff").json()}
+
+    def change(name: str, do: str, **more: Any) -> tuple[int, Any]:
+        answer = adam.post(f"/api/staff/{number[name]}/{do}", more, "application/json")
+        return answer.status_code, answer.json()
+
+    assert change("nina", "roles", roles=["lead"])[1]["person"]["roles"] == ["lead"]
+    assert change("nina", "link")[1]["secret"] != added.json()["secret"]
+    assert change("lena", "off")[1]["person"]["active"] is False
+    assert change("adam", "off")[0] == change("adam", "roles", roles=[])[0] == 409, "not oneself"
+    assert [entry.actor for entry in entries_of("staff:nina", what=["staff.roles_changed"])] == ["adam"]
+    gone = adam.delete(f"/api/tokens/{made[0].json()['token']['key']}")
+    assert (gone.status_code, list_tokens()[0].revoked_by) == (204, "adam")
 
 
 def test_a_token_for_nobody_is_not_made(db: None, at: datetime) -> None:

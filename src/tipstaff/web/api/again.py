@@ -19,6 +19,8 @@ _OWN_KEYS = ("/api/reports/in", "/api/sightings/in")
 """Where programs hand in with tokens of their own: a key there is the program's, whoever is logged in."""
 _SEALED = "/api/legal"
 """The legal register's answers lie nowhere but there, and who may read it is asked each time."""
+_TEXT = "application/json"
+"""What is kept of answers; a file that was made (a letter to print) has its reader's link in it, and is not."""
 
 
 class _Refused(Exception):
@@ -53,6 +55,8 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         answered.append(response)
         if sealed:
             return {"status": response.status_code, "headers": {}, "text": ""}
+        if response.content and not response.headers.get("Content-Type", "").startswith(_TEXT):
+            return {"status": response.status_code, "headers": {}, "text": "", "is_kept": False}
         headers = {name: response[name] for name in _KEPT if name in response}
         return {"status": response.status_code, "headers": headers, "text": _without_secret(response.content)}
 
@@ -66,6 +70,8 @@ def once(request: HttpRequest, answer: Callable[[HttpRequest], HttpResponse], *,
         return answered[0]
     if sealed:
         return problem(409, "This was done under this Idempotency-Key. The legal register's answers are not kept.")
+    if not kept.get("is_kept", True):
+        return problem(409, "This was done under this Idempotency-Key. A file that was made is not kept.")
     again = HttpResponse(kept["text"], status=kept["status"], headers=kept["headers"])
     again["Idempotent-Replay"] = "true"
     return again

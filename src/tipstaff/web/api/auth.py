@@ -10,32 +10,12 @@ from ..tokens import ROOMS, TokenShown
 from .problems import Problem
 
 
-class Able(SessionAuth):
-    """A session of the console, or a token, of somebody with one ability. Others are refused before they are read."""
+class Staff(SessionAuth):
+    """Somebody of the staff with one ability. Others are refused before they are read."""
 
-    def __init__(self, ability: Ability, room: str, *, reads: bool = False) -> None:
-        """`reads`: although it is asked by POST it changes nothing."""
-        assert room in ROOMS
+    def __init__(self, ability: Ability) -> None:
         super().__init__(csrf=True)
-        self.ability, self.room, self.reads = ability, room, reads
-
-    def scope(self, method: str) -> str:
-        """The scope that a token needs for it."""
-        return f"{self.room}:{'read' if self.reads or method in ('GET', 'HEAD') else 'act'}"
-
-    def __call__(self, request: HttpRequest) -> object:
-        if "Authorization" not in request.headers:
-            return super().__call__(request)
-        token = token_of(request)
-        if token is None:
-            raise Problem(401, "This token is unknown, revoked or expired. Send `Authorization: Bearer TOKEN`.")
-        # No cookie was used, so no page elsewhere can have forged this.
-        user = self.authenticate(request, None)
-        if (scope := self.scope(request.method or "")) not in token.scopes:
-            raise Problem(
-                403, f"This token lacks the scope {scope}.", missing_scope=scope, scopes=list(token.scopes)
-            )  # fmt: skip
-        return user
+        self.ability = ability
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not request.user.is_authenticated:
@@ -45,6 +25,49 @@ class Able(SessionAuth):
         if not may(request.user, self.ability):
             raise HttpError(403, f"Your roles do not let you {self.ability.value}.")
         return request.user
+
+
+class InPerson(Staff):
+    """By a session of the console alone: what somebody does who is there, and no token."""
+
+    def __call__(self, request: HttpRequest) -> object:
+        if "Authorization" not in request.headers:
+            return super().__call__(request)
+        _shown_token(request)
+        raise HttpError(403, "Somebody who is logged in does this: no token does, whatever its scopes.")
+
+
+class Able(Staff):
+    """By a session of the console, or by a token with a scope for it."""
+
+    def __init__(self, ability: Ability, room: str, *, reads: bool = False) -> None:
+        """`reads`: although it is asked by POST it changes nothing."""
+        assert room in ROOMS
+        super().__init__(ability)
+        self.room, self.reads = room, reads
+
+    def scope(self, method: str) -> str:
+        """The scope that a token needs for it."""
+        return f"{self.room}:{'read' if self.reads or method in ('GET', 'HEAD') else 'act'}"
+
+    def __call__(self, request: HttpRequest) -> object:
+        if "Authorization" not in request.headers:
+            return super().__call__(request)
+        token = _shown_token(request)
+        # No cookie was used, so no page elsewhere can have forged this.
+        user = self.authenticate(request, None)
+        if (scope := self.scope(request.method or "")) not in token.scopes:
+            raise Problem(
+                403, f"This token lacks the scope {scope}.", missing_scope=scope, scopes=list(token.scopes)
+            )  # fmt: skip
+        return user
+
+
+def _shown_token(request: HttpRequest) -> TokenShown:
+    token = token_of(request)
+    if token is None:
+        raise Problem(401, "This token is unknown, revoked or expired. Send `Authorization: Bearer TOKEN`.")
+    return token
 
 
 def token_of(request: HttpRequest) -> TokenShown | None:

@@ -15,6 +15,7 @@ from tipstaff.cases import queries, rules
 from tipstaff.ledger import queries as ledger
 from tipstaff.notices.queries import letters_of_case
 from tipstaff.procedures import work
+from tipstaff.procedures.desk import Desk
 from tipstaff.procedures.refusals import StaleCase
 from tipstaff.procedures.searching import find
 from tipstaff.words import Answer, Case, CaseState, Ground, Note
@@ -23,11 +24,12 @@ from ..console.actions import ACTIONS, Asked
 from ..console.sentences import tell_all
 from ..console.views import why_refused
 from ..roles import Ability, may_decide
+from ..shown import COUNTED_MAX
 from ..tokens import ROOMS
 from .acting import doing, offer, shape_of
 from .auth import Able, token_of
 from .moments import Instant
-from .pages import Cursor, Limit, last_case, opened_case, page, plain
+from .pages import Cursor, Limit, last_case, opened_case, opened_number, page, plain
 from .problems import Problem
 from .resources import LetterOut, letter_out
 
@@ -188,7 +190,7 @@ def list_cases(
     order: Literal["due", "newest"] = "due",
     cursor: Cursor = "",
     limit: Limit = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    offset: Annotated[int, Query(ge=0, le=COUNTED_MAX)] = 0,
 ) -> list[CaseOut]:
     """Cases, most pressing first; with `order=newest` in pages, whose next one stands in the header `Link`."""
     narrowed = queries.Narrowed(
@@ -203,7 +205,8 @@ def list_cases(
     )  # fmt: skip
     if newest:
         found = list(page(request, response, found, limit=limit, last=last_case, order="newest"))
-    return [case_out(case) for case in found[:limit]]
+    desk = wiring.desk()
+    return [case_out(case, desk=desk) for case in found[:limit]]
 
 
 class FoundOut(Schema):
@@ -314,20 +317,28 @@ def list_notes(request: HttpRequest, key: str) -> list[Note]:
 
 
 @router.get("/cases/{key}/incidents", auth=Able(Ability.SEE_DESK, "cases"), response=list[MemberOut])
-def list_members(request: HttpRequest, key: str) -> list[MemberOut]:
-    """What a case holds, and how each stands in it."""
-    members = queries.members_of(_case(key).key)
+def list_members(
+    request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 200
+) -> list[MemberOut]:  # fmt: skip
+    """What a case holds, and how each stands in it, in the order in which they came, in pages."""
+    found = queries.members_page(_case(key).key, after=opened_number(cursor) or 0, limit=limit + 1)
     return [
-        MemberOut(key=k, told_by=m.told_by, decides=m.decides, waits=m.waits, home=m.home) for k, m in members.items()
+        MemberOut(key=k, told_by=m.told_by, decides=m.decides, waits=m.waits, home=m.home)
+        for _, k, m in page(request, response, found, limit=limit, last=lambda each: str(each[0]))
     ]
 
 
 @router.get("/cases/{key}/history", auth=Able(Ability.SEE_DESK, "cases"), response=list[StepOut])
-def tell_history(request: HttpRequest, key: str) -> list[StepOut]:
-    """What happened, step by step, oldest first; of a very long story the beginning and the end."""
+def tell_history(
+    request: HttpRequest, response: HttpResponse, key: str, cursor: Cursor = "", limit: Limit = 200
+) -> list[StepOut]:  # fmt: skip
+    """What happened, step by step, oldest first, in pages; entries that only the record needs are no steps."""
+    key = _case(key).key
+    found = ledger.trace_page(key, after=opened_number(cursor) or 0, limit=limit + 1)
+    entries = page(request, response, found, limit=limit, last=lambda each: str(each.id))
     return [
         StepOut(at=step.at, title=step.title, text=step.text, actor=step.actor, entry=step.entry)
-        for step in tell_all(ledger.trace(_case(key).key))
+        for step in tell_all(entries, letters=letters_of_case(key))
     ]
 
 
@@ -468,7 +479,8 @@ def _as_json(case: Case) -> Any:
     return json.loads(case_out(case).model_dump_json())
 
 
-def case_out(case: Case) -> CaseOut:
+def case_out(case: Case, *, desk: Desk | None = None) -> CaseOut:
+    """A case as the API says it; `desk` is the desk's own, where many are said at once."""
     return CaseOut(
         key=case.key,
         customer=case.customer,
@@ -491,7 +503,7 @@ def case_out(case: Case) -> CaseOut:
         decides=case.decides,
         next=rules.what_next(case),
         next_at=rules.next_at(case),
-        act_by=work.act_by(case, desk=wiring.desk()),
+        act_by=work.act_by(case, desk=desk or wiring.desk()),
         fixed_at=case.fixed_at,
         watched_until=case.watched_until,
         reopened=case.reopened,

@@ -85,18 +85,25 @@ def clocks(request: HttpRequest) -> list[ClockOut]:
 @router.post("/clocks/told", auth=Able(Ability.KEEP_LEGAL, "legal"), response=ClockDoneOut)
 def told(request: HttpRequest, asked: ToldIn) -> ClockDoneOut:
     """Note that an authority was told of something: whom, and how."""
-    tell = partial(tell_authority, asked.about, authority=asked.authority, how=asked.how)
-    return _done(tell, request, said=f"Noted for {asked.about}.")
+    about = _kept(asked.about)
+    tell = partial(tell_authority, about, authority=_kept(asked.authority), how=_kept(asked.how))
+    return _done(tell, request, said=f"Noted for {about}.")
 
 
 @router.post("/clocks/end", auth=Able(Ability.KEEP_LEGAL, "legal"), response=ClockDoneOut)
 def end(request: HttpRequest, asked: ClockEndIn) -> ClockDoneOut:
     """End a clock by hand, with the reason."""
-    return _done(
-        partial(end_by_hand, asked.clock, about=asked.about, why=asked.why, nth=asked.nth),
-        request,
-        said=f"Ended for {asked.about}.",
-    )
+    about = _kept(asked.about)
+    end_it = partial(end_by_hand, _kept(asked.clock), about=about, why=_kept(asked.why), nth=asked.nth)
+    return _done(end_it, request, said=f"Ended for {about}.")
+
+
+def _kept(text: str) -> str:
+    """A text without what PostgreSQL cannot keep; raise 422 where nothing of it is left."""
+    found = text.replace("\x00", "").strip()
+    if not found:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "A field holds nothing that can be kept.")
+    return found
 
 
 def _done(act: Callable[..., None], request: HttpRequest, *, said: str) -> ClockDoneOut:

@@ -22,7 +22,7 @@ from ..eyes import note_look
 from ..roles import Ability
 from .acting import form_of
 from .auth import Able
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, IfMatch, Limit, opened, page, plain, seen, with_etag
 from .problems import Problem
 
 router = Router()
@@ -190,16 +190,30 @@ def editions(request: HttpRequest) -> list[EditionOnRecord]:
     return list(list_editions())
 
 
+@router.get("/editions/{key}", auth=Able(Ability.SEE_POLICY, "policy"), response=EditionOut)
+def one_edition(request: HttpRequest, response: HttpResponse, key: str) -> EditionOut:
+    """One edition on record; a step of it may send its ETag as `If-Match`."""
+    return with_etag(response, _edition(plain(key)))
+
+
+def _edition(id: str) -> EditionOut:
+    found = get_edition(id)
+    if found is None:
+        raise HttpError(404, f"There is no edition {id}.")
+    return EditionOut(**{name: getattr(found, name) for name in EditionOut.model_fields})
+
+
 def _step(action: str) -> None:
     """`POST /editions/{key}/STEP`, for whoever may take it in the console."""
     ability, take = STEPS[action]
 
-    def operation(request: HttpRequest, key: str, asked: StepIn) -> dict[str, Any]:
+    def operation(
+        request: HttpRequest, response: HttpResponse, key: str, asked: StepIn, if_match: IfMatch = ""
+    ) -> dict[str, Any]:
         id = plain(key)
-        if get_edition(id) is None:
-            raise HttpError(404, f"There is no edition {id}.")
+        seen(_edition(id), if_match, what="edition", needed=False)
         said = _said(take, form_of(asked), id, actor=request.user.get_username())
-        return {"said": said, "edition": get_edition(id)}
+        return {"said": said, "edition": with_etag(response, _edition(id))}
 
     operation.__doc__ = f"{action.capitalize()} an edition: what the console does under that name."
     operation.__name__ = f"edition_{action}"

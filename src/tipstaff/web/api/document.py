@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
-from .auth import Able, nobody
+from .auth import Able, InPerson, nobody
 from .own import Own
 from .problems import JSON
 
@@ -70,6 +70,12 @@ class Document(OpenAPISchema):
             told["security"] = [{"token": [guard.scope(method)]}, {"session": []}]
             told["description"] = (
                 f"{told.get('description', '')}\n\nTakes the scope `{guard.scope(method)}` and a role that may "
+                f"{guard.ability.value}."
+            ).strip()
+        elif isinstance(guard, InPerson):
+            told["security"] = [{"session": []}]
+            told["description"] = (
+                f"{told.get('description', '')}\n\nTakes somebody who is logged in, no token, and a role that may "
                 f"{guard.ability.value}."
             ).strip()
         elif isinstance(guard, Own):

@@ -18,7 +18,7 @@ from ..console.filters import ON_FILTERS, propose
 from ..roles import Ability
 from .acting import doing, form_of
 from .auth import Able
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, IfMatch, Limit, opened, page, plain, seen, with_etag
 
 router = Router()
 _Text = Annotated[str, Field(max_length=2000)]
@@ -109,8 +109,9 @@ def list_filters(
 
 
 @router.get("/filters/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=FilterOut)
-def get_filter(request: HttpRequest, key: str) -> FilterOut:
-    return _found(key)
+def get_filter(request: HttpRequest, response: HttpResponse, key: str) -> FilterOut:
+    """One filter; an act on it may send its ETag as `If-Match`."""
+    return with_etag(response, _found(key))
 
 
 @router.get("/filters/{key}/dry-run", auth=Able(Ability.SEE_MEASURES, "measures"), response=DryRunOut)
@@ -119,11 +120,11 @@ def dry_run_filter(request: HttpRequest, key: str) -> DryRunOut:
     found = enforcement.get_filter(plain(key))
     if found is None:
         raise HttpError(404, f"There is no filter {key}.")
-    seen = dry_run(found.selector, found.degree, desk=wiring.desk(), at=wiring.now())
+    dry = dry_run(found.selector, found.degree, desk=wiring.desk(), at=wiring.now())
     return DryRunOut(
-        device=seen.device, flaw=seen.flaw, touches=list(seen.touches), accounts=seen.accounts,
-        shared_out=seen.shared_out, unreached=list(seen.unreached),
-        narrower=list(seen.narrower),
+        device=dry.device, flaw=dry.flaw, touches=list(dry.touches), accounts=dry.accounts,
+        shared_out=dry.shared_out, unreached=list(dry.unreached),
+        narrower=list(dry.narrower),
     )  # fmt: skip
 
 
@@ -136,24 +137,25 @@ def propose_filter(request: HttpRequest, asked: FilterIn) -> Status[FilterOut]:
 
 
 @router.post("/filters/{key}/decide", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
-def decide_filter(request: HttpRequest, key: str, asked: FilterDecisionIn) -> FilterOut:
+def decide_filter(request: HttpRequest, key: str, asked: FilterDecisionIn, if_match: IfMatch = "") -> FilterOut:
     """Agree to a filter, or refuse it: an engineer's, who did not propose it."""
-    return _act(request, key, "decide", asked)
+    return _act(request, key, "decide", asked, if_match)
 
 
 @router.post("/filters/{key}/go-on", auth=Able(Ability.SECOND_URGENT, "measures"), response=FilterOut)
-def let_filter_go_on(request: HttpRequest, key: str, asked: FilterGoesOnIn) -> FilterOut:
+def let_filter_go_on(request: HttpRequest, key: str, asked: FilterGoesOnIn, if_match: IfMatch = "") -> FilterOut:
     """Let a filter stand for so many hours from now: an engineer's."""
-    return _act(request, key, "go-on", asked)
+    return _act(request, key, "go-on", asked, if_match)
 
 
 @router.post("/filters/{key}/end", auth=Able(Ability.LIFT, "measures"), response=FilterOut)
-def end_filter(request: HttpRequest, key: str, asked: FilterEndIn) -> FilterOut:
+def end_filter(request: HttpRequest, key: str, asked: FilterEndIn, if_match: IfMatch = "") -> FilterOut:
     """Take a filter out, or withdraw it before it begins."""
-    return _act(request, key, "end", asked)
+    return _act(request, key, "end", asked, if_match)
 
 
-def _act(request: HttpRequest, key: str, action: str, asked: Schema) -> FilterOut:
+def _act(request: HttpRequest, key: str, action: str, asked: Schema, if_match: str) -> FilterOut:
+    seen(_found(key), if_match, what="filter", needed=False)
     given = Given(
         key=plain(key), form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
     )

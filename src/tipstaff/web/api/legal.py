@@ -22,7 +22,7 @@ from ..console.legal import ON_MATTERS, REFUSED, TEXT_OCTETS_MAX, said_of, take
 from ..roles import Ability
 from .acting import form_of, shape_of
 from .auth import Able
-from .pages import Cursor, Limit, opened, page, plain
+from .pages import Cursor, IfMatch, Limit, opened, page, plain, seen, with_etag
 from .problems import Problem
 
 router = Router(tags=["legal"])
@@ -237,9 +237,15 @@ def take_counter_notice(request: HttpRequest, asked: CounterNoticeIn) -> Any:
 
 
 @router.get("/{key}", auth=Able(Ability.AGREE_LEGAL, "legal"), response=MatterOut)
-def get_matter(request: HttpRequest, key: str) -> Any:
-    """One matter, to whoever may read it."""
-    return _doing(lambda: disclosure.shown_to(plain(key), desk=wiring.desk(), actor=request.user.get_username()))
+def get_matter(request: HttpRequest, response: HttpResponse, key: str) -> MatterOut:
+    """One matter, to whoever may read it; an act on it may send its ETag as `If-Match`."""
+    return with_etag(response, _shown(request, key))
+
+
+def _shown(request: HttpRequest, key: str) -> MatterOut:
+    actor = request.user.get_username()
+    found = _doing(lambda: disclosure.shown_to(plain(key), desk=wiring.desk(), actor=actor))
+    return MatterOut.model_validate(found)
 
 
 def _operation(action: str) -> None:
@@ -249,7 +255,10 @@ def _operation(action: str) -> None:
         request: HttpRequest,
         key: str,
         asked: shape,  # type: ignore[valid-type]  # made a line ago
+        if_match: IfMatch = "",
     ) -> Any:
+        if if_match:
+            seen(_shown(request, key), if_match, what="matter")
         given = Given(
             key=plain(key), form=form_of(asked), desk=wiring.desk(), at=wiring.now(), actor=request.user.get_username()
         )

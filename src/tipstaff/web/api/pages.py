@@ -20,6 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str, Query(max_length=300, description="From the header `Link` of the page before.")]
 IfMatch = Annotated[str, Header(alias="If-Match")]
 _T = TypeVar("_T")
+_Shown = TypeVar("_Shown", bound=Schema)
 
 
 def plain(text: str) -> str:
@@ -118,6 +119,12 @@ def _cipher() -> Fernet:
 def etag_of(shown: Schema) -> str:
     """The ETag of what was answered: another one as soon as anything in it is different."""
     return f'"{hashlib.sha256(shown.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
+def with_etag(response: HttpResponse, shown: _Shown) -> _Shown:
+    """What is answered, with the ETag that an act on it sends as `If-Match`."""
+    response["ETag"] = etag_of(shown)
+    return shown
 
 
 def seen(shown: Schema, if_match: str, *, what: str, needed: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
@@ -31,10 +31,11 @@ from tipstaff.words import (
 )
 
 from ..console.acts import ON_LETTERS, ON_MEASURES, ON_REPORTS
+from ..console.views import ADDRESS_MAX, as_pdf, printed
 from ..roles import Ability, may
-from .acting import add_acts
+from .acting import add_acts, doing
 from .auth import Able
-from .pages import Cursor, Limit, etag_of, opened, page, plain
+from .pages import Cursor, Limit, opened, page, plain, with_etag
 
 router = Router()
 QUESTIONS_MAX = 500
@@ -125,7 +126,7 @@ def list_reports(
 @router.get("/reports/{key}", auth=Able(Ability.SEE_DESK, "reports"), response=ReportOut)
 def get_report(request: HttpRequest, response: HttpResponse, key: str) -> ReportOut:
     """One report; its ETag is what an act on it sends as `If-Match`."""
-    return _with_etag(response, _found_report(plain(key)))
+    return with_etag(response, _found_report(plain(key)))
 
 
 @router.get("/letters", auth=Able(Ability.SEE_DESK, "letters"), response=list[LetterOut])
@@ -145,7 +146,7 @@ def list_letters(
 @router.get("/letters/{key}", auth=Able(Ability.SEE_DESK, "letters"), response=WholeLetterOut)
 def get_letter(request: HttpRequest, response: HttpResponse, key: str) -> WholeLetterOut:
     """One letter with its text; its ETag is what an act on it sends as `If-Match`."""
-    return _with_etag(response, _found_letter(plain(key)))
+    return with_etag(response, _found_letter(plain(key)))
 
 
 @router.get("/measures", auth=Able(Ability.SEE_MEASURES, "measures"), response=list[MeasureOut])
@@ -167,7 +168,7 @@ def list_measures(
 @router.get("/measures/{key}", auth=Able(Ability.SEE_MEASURES, "measures"), response=MeasureOut)
 def get_measure(request: HttpRequest, response: HttpResponse, key: str) -> MeasureOut:
     """One measure; its ETag is what an act on it sends as `If-Match`."""
-    return _with_etag(response, _found_measure(plain(key)))
+    return with_etag(response, _found_measure(plain(key)))
 
 
 class SightingOut(Schema):
@@ -294,14 +295,6 @@ def _sighting(measured: Measured) -> SightingOut:
     )
 
 
-_Shown = TypeVar("_Shown", bound=Schema)
-
-
-def _with_etag(response: HttpResponse, shown: _Shown) -> _Shown:
-    response["ETag"] = etag_of(shown)
-    return shown
-
-
 def _found_report(key: str) -> ReportOut:
     found = intake.get_report(key)
     if found is None:
@@ -372,6 +365,26 @@ def _measure(measure: Measure) -> MeasureOut:
         until=measure.until,
         lifted_when=measure.lifted_when,
     )
+
+
+class PrintIn(Schema):
+    """To whom a letter is posted."""
+
+    address: Annotated[str, Field(max_length=ADDRESS_MAX)]
+    """Name and postal address, a line for each part."""
+
+
+@router.post("/letters/{key}/print", auth=Able(Ability.SEND_AGAIN, "letters"), response={200: None})
+def print_letter(request: HttpRequest, key: str, asked: PrintIn) -> HttpResponse:
+    """A letter that reached nobody, as a PDF to print and post, with the customer's link in it.
+
+    The answer is not kept: a second request under the same Idempotency-Key is answered 409.
+    """
+    name, address = _found_letter(plain(key)).key, asked.address.replace("\x00", "")
+    made = doing(lambda: printed(name, address=address, actor=request.user.get_username()))
+    answer = as_pdf(made, name=name)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 _WHY: Mapping[str, Any] = {"why": (Annotated[str, Field(max_length=2000)], ...)}

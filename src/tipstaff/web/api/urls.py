@@ -11,7 +11,9 @@ from .document import Api
 from .figures import router as figures
 from .filters import router as filters
 from .legal import router as legal
+from .looks import router as looks
 from .own import router as own
+from .people import router as people
 from .problems import tell_problems
 from .registry import router as registry
 from .resources import router as resources
@@ -31,5 +33,7 @@ api.add_router("", filters)
 api.add_router("", accountability)
 api.add_router("", clocks)
 api.add_router("", desk)
+api.add_router("", looks)
+api.add_router("", people)
 
 urlpatterns = [path("", api.urls)]

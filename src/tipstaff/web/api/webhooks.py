@@ -16,7 +16,7 @@ from tipstaff.words import Webhook
 
 from ..roles import Ability
 from .auth import Able
-from .pages import Cursor, Limit, opened_number, page, plain
+from .pages import Cursor, IfMatch, Limit, opened_number, page, plain, seen, with_etag
 
 router = Router(tags=["webhooks"])
 _T = TypeVar("_T")
@@ -92,22 +92,24 @@ def make_webhook(request: HttpRequest, asked: WebhookIn) -> dict[str, Any]:
 
 
 @router.get("/{key}", auth=Able(Ability.KEEP_WEBHOOKS, "webhooks"), response=WebhookOut)
-def get_webhook(request: HttpRequest, key: str) -> WebhookOut:
-    """One webhook, with why it is off or what went wrong last."""
-    return _out(_found(key))
+def get_webhook(request: HttpRequest, response: HttpResponse, key: str) -> WebhookOut:
+    """One webhook, with why it is off or what went wrong last; an act on it may send its ETag as `If-Match`."""
+    return with_etag(response, _out(_found(key)))
 
 
 @router.delete("/{key}", auth=Able(Ability.KEEP_WEBHOOKS, "webhooks"), response={204: None})
-def forget_webhook(request: HttpRequest, key: str) -> HttpResponse:
+def forget_webhook(request: HttpRequest, key: str, if_match: IfMatch = "") -> HttpResponse:
     """Take it away, with whatever waits for it."""
+    seen(_out(_found(key)), if_match, what="webhook", needed=False)
     who, at = request.user.get_username(), wiring.now()
     _said(lambda: hooks.forget_webhook(_found(key).key, at=at, actor=who))
     return HttpResponse(status=204)
 
 
 @router.post("/{key}/switch", auth=Able(Ability.KEEP_WEBHOOKS, "webhooks"), response=WebhookOut)
-def switch_webhook(request: HttpRequest, key: str, asked: SwitchIn) -> WebhookOut:
+def switch_webhook(request: HttpRequest, key: str, asked: SwitchIn, if_match: IfMatch = "") -> WebhookOut:
     """Switch it on or off; what waits goes out once it is on again."""
+    seen(_out(_found(key)), if_match, what="webhook", needed=False)
     who, at = request.user.get_username(), wiring.now()
     return _out(_said(lambda: hooks.switch(_found(key).key, on=asked.on, at=at, actor=who)))
 

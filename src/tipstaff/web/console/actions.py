@@ -13,7 +13,7 @@ from tipstaff.procedures.spreading import SUSPENSION
 from tipstaff.procedures.transit import REFUSAL
 from tipstaff.words import Answer, Case, CaseState, Ground
 
-from ..asked import asked_text
+from ..asked import asked_number, asked_text
 from ..roles import Ability
 
 
@@ -52,8 +52,7 @@ class Asked:
     @property
     def version(self) -> int:
         """The version that the person looked at; a stale one is refused."""
-        given = self.form.get("version", "")
-        return int(given) if given.isdecimal() and len(given) < 10 else -1
+        return asked_number(self.form, "version", otherwise=-1, most=10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from tipstaff.ledger import queries as ledger
 from tipstaff.policy.remedies import COUNTERSIGN_WITHIN
 from tipstaff.procedures import devices as procedures
 from tipstaff.procedures.refusals import AnotherMustAgree, NotAllOfThem, NothingAsked, NothingHeldBack
-from tipstaff.words import MeasureState
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
@@ -52,7 +51,7 @@ def device(request: StaffRequest, name: str) -> HttpResponse:
     if health is None and config is None:
         raise Http404(name)
     now = wiring.now()
-    measures = enforcement.open_on(name)
+    wanted = enforcement.open_on(name, limit=MEASURES_SHOWN)
     return show_console(
         request,
         "tipstaff/console/device.html",
@@ -62,9 +61,9 @@ def device(request: StaffRequest, name: str) -> HttpResponse:
         protected=config.protected if config else (),
         maintenance_until=wiring.in_maintenance(config, at=now) if config else None,
         health=health,
-        wanted=measures[:MEASURES_SHOWN],
-        wanted_more=max(0, len(measures) - MEASURES_SHOWN),
-        differs=[m for m in measures if m.state is not MeasureState.IN_FORCE][:MEASURES_SHOWN],
+        wanted=wanted,
+        wanted_more=enforcement.count_open_on(name) - len(wanted) if len(wanted) == MEASURES_SHOWN else 0,
+        differs=enforcement.open_on(name, limit=MEASURES_SHOWN, but_in_force=True),
         asks=[ask for ask in health.asks if ask.at + COUNTERSIGN_WITHIN >= now] if health else [],
         ended=enforcement.ended_on(name, limit=ENDED_SHOWN),
         # Also what elsewhere only the record needs: here each writing to the device is what is looked for.

@@ -534,7 +534,7 @@ class CasePage:
     seen: str
     """The case in short, which a form sends back: so whoever comes second sees what they saw."""
     entry: int
-    """The newest line of the record at that moment."""
+    """The newest line of the record in its story at that moment."""
     may_split: list[Matter]
     """Incidents of the reports shown, and sightings."""
     may_merge: list[Case]
@@ -617,9 +617,10 @@ def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
     if case is None:
         return None
     entries, left_out = ledger.trace_and_rest(key, limit=STEPS_SHOWN)
-    turned = Turned(page=max(1, turned_to), total=intake.count_reports_of_case(key))
+    numbers = intake.numbers_of_case(key)
+    turned = Turned(page=max(1, turned_to), total=len(numbers))
     turned = replace(turned, page=min(turned.page, turned.pages))
-    reports = intake.reports_of_case(key, limit=REPORTS_SHOWN, skip=turned.first - 1)
+    reports = intake.reports_of_case(key, numbers=numbers[turned.first - 1 : turned.last])
     measured = sensors.measured_of_case(key)
     matters: list[Matter] = [*(incident for report in reports for incident in report.incidents), *measured]
     desk = wiring.desk()
@@ -633,7 +634,7 @@ def case_page(key: str, *, at: datetime, turned_to: int = 1) -> CasePage | None:
         next_step=rules.what_next(case),
         next_at=rules.next_at(case),
         seen=in_short(case),
-        entry=ledger.newest_id(key),
+        entry=entries[-1].id if entries else 0,
         act_by=act_by(case, desk=desk),
         our_clocks=running_clocks(about=[key, *(report.key for report in reports)]),
         may_split=matters if case.state in rules.SPLITTABLE else [],
@@ -746,9 +747,9 @@ def sealed_queue(
 
 
 def letter_states() -> list[tuple[LetterState, int]]:
-    """How many letters are in each state."""
-    counts = notices.count_by_state()
-    return [(state, counts.get(state, 0)) for state in LetterState]
+    """How many letters are in each state, counted no further than COUNTED_MAX."""
+    counts = {state: notices.count_in(state, most=COUNTED_MAX) for state in LetterState}
+    return list(counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

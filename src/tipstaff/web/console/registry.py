@@ -37,7 +37,7 @@ from tipstaff.words import (
     Tier,
 )
 
-from ..asked import asked_text
+from ..asked import asked_kind, asked_number, asked_page, asked_text
 from ..portal.people import forget, visitors_of
 from ..roles import Ability, StaffRequest, needs
 from .page import show_console
@@ -58,9 +58,9 @@ class BadField(ValueError):
 def customers(request: StaffRequest) -> HttpResponse:
     """Customers, and a search over them."""
     find = asked_text(request.GET, "find")
-    standing = next((s for s in Standing if s.value == request.GET.get("standing")), None)
+    standing = asked_kind(Standing, request.GET, "standing")
     brand = asked_text(request.GET, "brand", characters_max=32)
-    page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
+    page = asked_page(request.GET)
     found = registry.list_customers(
         search=find, standing=standing, brand=brand or None, limit=PAGE + 1, offset=(page - 1) * PAGE
     )
@@ -138,7 +138,7 @@ def customer(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def changes(request: StaffRequest) -> HttpResponse:
     """What was changed in the registry, the latest first."""
-    before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
+    before = asked_number(request.GET, "before", otherwise=None)
     found = registry.list_changes(limit=PAGE, before=before)
     return _console(
         request,

@@ -24,7 +24,7 @@ from tipstaff.procedures.replays import Found, Line, ask_for, found_by
 from tipstaff.procedures.shadow import disagreements
 from tipstaff.words import EditionState
 
-from ..asked import asked_day
+from ..asked import asked_day, asked_page
 from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 from .pictures import Pair, bars
@@ -59,7 +59,7 @@ def replay(request: StaffRequest) -> HttpResponse:
     """Past complaints under another edition, as far as they have been judged; `as=svg` and `as=json` give the picture
     and the numbers as files."""
     at = wiring.now()
-    choices = _choices()
+    choices = editions_to_judge_under()
     asked = _asked(request.GET, choices, at=at)
     context: dict[str, object] = {"choices": list(choices.values()), "asked": asked}
     if asked is None:
@@ -86,7 +86,7 @@ def replay(request: StaffRequest) -> HttpResponse:
     by_clause, by_class = _pairs(found, asked, "clause"), _pairs(found, asked, "class")
     wanted = asked.bar.holds if asked.bar else _all
     total = sum(n for alike, n in found.tally.alike.items() if wanted(alike))
-    page = _page(request.GET.get("page", ""), most=max(1, -(-total // LISTED_AT_ONCE)))
+    page = min(asked_page(request.GET), max(1, -(-total // LISTED_AT_ONCE)))
     offset = (page - 1) * LISTED_AT_ONCE
     behind = {"behind": asked.bar.text} if asked.bar else {}
     lines = [_listed(line) for line in found.lines(wanted, offset=offset, limit=LISTED_AT_ONCE)]
@@ -117,7 +117,7 @@ def replay(request: StaffRequest) -> HttpResponse:
 def begin_replay(request: StaffRequest) -> HttpResponse:
     """Have all past complaints of the chosen days judged again in the background; the page shows how far it is."""
     at = wiring.now()
-    asked = _asked(request.POST, _choices(), at=at)
+    asked = _asked(request.POST, editions_to_judge_under(), at=at)
     if asked is None:
         raise Http404
     try:
@@ -146,7 +146,7 @@ def shadow(request: StaffRequest) -> HttpResponse:
     )
 
 
-def _choices() -> dict[str, Edition]:
+def editions_to_judge_under() -> dict[str, Edition]:
     """The editions that a page may judge under: those in use, those on their way, and the one in the shadow."""
     running = wiring.shadow()
     coming = [e.id for e in list_editions() if e.state not in (EditionState.POSTED, EditionState.WITHDRAWN)]
@@ -173,13 +173,6 @@ def _asked(given: Mapping[str, str], choices: dict[str, Edition], *, at: datetim
 def _midnight(at: datetime) -> datetime:
     """The beginning of its day (UTC): so that the same question asked later that day is the same."""
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _page(text: str, *, most: int) -> int:
-    return min(max(int(text), 1), most) if text.isdecimal() and len(text) < _DIGITS_MAX else 1
-
-
-_DIGITS_MAX = 9
 
 
 def _all(alike: Alike) -> bool:

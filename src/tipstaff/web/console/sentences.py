@@ -1,12 +1,12 @@
 """An entry of the record as a plain sentence. Pure."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from tipstaff.words import Entry
+from tipstaff.words import Entry, Letter
 
 from ..shown import instant, label, who
 
@@ -25,9 +25,10 @@ class Step:
     """True for what only the record needs: how a letter went from hand to hand, and the like."""
 
 
-def tell_all(entries: Sequence[Entry]) -> list[Step]:
-    """The story of some entries, without what only the record needs."""
-    kinds = {_about("L-", e): e.detail["kind"] for e in entries if e.what.startswith("letter.") and "kind" in e.detail}
+def tell_all(entries: Sequence[Entry], *, letters: Iterable[Letter] = ()) -> list[Step]:
+    """The story of some entries, without what only the record needs; `letters` are those that were queued before."""
+    kinds: dict[str, object] = {letter.key: letter.kind.value for letter in letters}
+    kinds |= {_about("L-", e): e.detail["kind"] for e in entries if e.what.startswith("letter.") and "kind" in e.detail}
     whole = (
         replace(e, detail={**e.detail, "kind": kinds.get(_about("L-", e), "")}) if e.what.startswith("letter.") else e
         for e in entries

@@ -16,7 +16,7 @@ from tipstaff.words import STAFF_ROLES, Role
 
 from ..asked import asked_text
 from ..factors import factors_of
-from ..first import NAME, forget_factors_of, make_first_token
+from ..first import NAME, forget_factors_of, has_account, make_first_token
 from ..roles import ABILITIES, Ability, StaffRequest, give_roles, needs
 from ..sessions import end_sessions, sessions_of
 from ..sessions import staff as who_is
@@ -46,6 +46,19 @@ class OneTimeLink:
     url: str
 
 
+class NotForStaff(ValueError):
+    """An account cannot be changed so; the message says why."""
+
+
+class NoSuchPerson(LookupError):
+    """There is no such account."""
+
+
+CHANGES = ("link", "roles", "sessions", "factors", "on", "off")
+"""What may be done to an account: a new one-time link, its roles, its log-ins ended, its factors taken away, and
+switched on or off."""
+
+
 @require_safe
 @needs(Ability.MANAGE_STAFF)
 def staff(request: StaffRequest) -> HttpResponse:
@@ -56,61 +69,77 @@ def staff(request: StaffRequest) -> HttpResponse:
 @needs(Ability.MANAGE_STAFF)
 def add(request: StaffRequest) -> HttpResponse:
     """Add a colleague and show a one-time link by which they set their password."""
-    name = asked_text(request.POST, "name").lower()
-    if not NAME.fullmatch(name):
-        messages.error(request, "A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
+    try:
+        link = add_colleague(asked_text(request.POST, "name"), roles=_asked_roles(request), by=request)
+    except NotForStaff as why:
+        messages.error(request, str(why))
         return redirect("console:staff")
-    if name in PROGRAMS:
-        messages.error(request, f"{name} is what a program is called in the record; choose another name.")
-        return redirect("console:staff")
-    if User.objects.filter(username=name).exists():
-        messages.error(request, f"{name} is there already.")
-        return redirect("console:staff")
-    roles = _asked_roles(request)
-    return _page(request, link=_link(request, name, roles))
+    return _page(request, link=link)
 
 
 @require_POST
 @needs(Ability.MANAGE_STAFF)
 def change(request: StaffRequest, id: int) -> HttpResponse:
     """Change roles, make a new one-time link, end sessions, take factors away, or switch an account on or off."""
+    try:
+        done = change_colleague(id, asked_text(request.POST, "do"), roles=_asked_roles(request), by=request)
+    except NoSuchPerson as why:
+        raise Http404(str(id)) from why
+    except NotForStaff as why:
+        messages.error(request, str(why))
+        return redirect("console:staff")
+    if isinstance(done, OneTimeLink):
+        return _page(request, link=done)
+    messages.success(request, done)
+    return redirect("console:staff")
+
+
+def add_colleague(name: str, *, roles: frozenset[Role], by: StaffRequest) -> OneTimeLink:
+    """Make the account, and the link by which its owner sets a password; raise NotForStaff in a sentence."""
+    name = name.lower()
+    if not NAME.fullmatch(name):
+        raise NotForStaff("A log-in name has small letters, digits, dots and dashes, 2 to 41 of them.")
+    if name in PROGRAMS:
+        raise NotForStaff(f"{name} is what a program is called in the record; choose another name.")
+    if has_account(name):
+        raise NotForStaff(f"{name} is there already.")
+    return _link(name, roles, by=by)
+
+
+def change_colleague(id: int, do: str, *, roles: frozenset[Role], by: StaffRequest) -> str | OneTimeLink:
+    """Do one of CHANGES to an account; what was done in a sentence, or the link. Raise NotForStaff or NoSuchPerson."""
     person = User.objects.filter(pk=id).first()
     if person is None:
-        raise Http404(str(id))
-    wanted = request.POST.get("do")
-    self_change = person.pk == request.user.pk
-    if wanted == "link":
-        return _page(request, link=_link(request, person.username, frozenset()))
-    if wanted == "roles":
-        roles = _asked_roles(request)
-        if self_change and Role.ADMINISTRATOR not in roles:
-            messages.error(request, "You cannot take the administrator's role from yourself.")
-        else:
-            with transaction.atomic():
-                give_roles(person, roles)
-                _on_record(request, "staff.roles_changed", name=person.username, roles=roles)
-            messages.success(request, f"The roles of {person.username} are saved.")
-    elif wanted == "sessions":
-        count = end_sessions(who_is(person), but=request.session.session_key)
-        _on_record(request, "staff.sessions_ended", name=person.username, count=count)
-        messages.success(request, f"{person.username} is logged out everywhere{' else' if self_change else ''}.")
-    elif wanted == "factors":
-        if self_change:
-            messages.error(request, "Another administrator does that for you; your own page adds and takes away.")
-        else:
-            # Whoever has the lost device may hold a session as well.
-            forget_factors_of(person.username, at=wiring.now(), actor=request.user.get_username())
-            messages.success(request, f"The second factors of {person.username} are taken away.")
-    elif wanted in ("on", "off"):
-        if self_change:
-            messages.error(request, "You cannot switch yourself off.")
-        else:
-            person.is_active = wanted == "on"
-            with transaction.atomic():
-                person.save(update_fields=["is_active"])
-                _on_record(request, f"staff.switched_{wanted}", name=person.username)
-            messages.success(request, f"{person.username} is switched {wanted}.")
-    return redirect("console:staff")
+        raise NoSuchPerson(str(id))
+    name, me = person.username, person.pk == by.user.pk
+    if do == "link":
+        return _link(name, frozenset(), by=by)
+    if do == "roles":
+        if me and Role.ADMINISTRATOR not in roles:
+            raise NotForStaff("You cannot take the administrator's role from yourself.")
+        with transaction.atomic():
+            give_roles(person, roles)
+            _on_record("staff.roles_changed", name=name, roles=roles, by=by)
+        return f"The roles of {name} are saved."
+    if do == "sessions":
+        count = end_sessions(who_is(person), but=by.session.session_key)
+        _on_record("staff.sessions_ended", name=name, count=count, by=by)
+        return f"{name} is logged out everywhere{' else' if me else ''}."
+    if do == "factors":
+        if me:
+            raise NotForStaff("Another administrator does that for you; your own page adds and takes away.")
+        # Whoever has the lost device may hold a session as well.
+        forget_factors_of(name, at=wiring.now(), actor=by.user.get_username())
+        return f"The second factors of {name} are taken away."
+    if do in ("on", "off"):
+        if me:
+            raise NotForStaff("You cannot switch yourself off.")
+        person.is_active = do == "on"
+        with transaction.atomic():
+            person.save(update_fields=["is_active"])
+            _on_record(f"staff.switched_{do}", name=name, by=by)
+        return f"{name} is switched {do}."
+    raise NotForStaff(f"To an account one does {', '.join(CHANGES)}.")
 
 
 def _asked_roles(request: HttpRequest) -> frozenset[Role]:
@@ -118,20 +147,20 @@ def _asked_roles(request: HttpRequest) -> frozenset[Role]:
     return frozenset(role for role in STAFF_ROLES if role.value in asked)
 
 
-def _link(request: StaffRequest, name: str, roles: frozenset[Role]) -> OneTimeLink:
-    token = make_first_token(name=name, roles=roles, at=wiring.now(), actor=request.user.get_username())
+def _link(name: str, roles: frozenset[Role], *, by: StaffRequest) -> OneTimeLink:
+    token = make_first_token(name=name, roles=roles, at=wiring.now(), actor=by.user.get_username())
     return OneTimeLink(name=name, url=f"{wiring.settings().public_url}/first/{quote(token)}")
 
 
 def _on_record(
-    request: StaffRequest, what: str, *, name: str, roles: frozenset[Role] | None = None, **detail: object
+    what: str, *, name: str, by: StaffRequest, roles: frozenset[Role] | None = None, **detail: object
 ) -> None:
-    actor = request.user.get_username()
-    note_staff_change(what, name=name, roles=roles or (), at=wiring.now(), actor=actor, **detail)
+    note_staff_change(what, name=name, roles=roles or (), at=wiring.now(), actor=by.user.get_username(), **detail)
 
 
-def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
-    people = [
+def everybody() -> list[Person]:
+    """All accounts of staff, by name."""
+    return [
         Person(
             id=user.pk,
             name=user.username,
@@ -143,11 +172,14 @@ def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
         )
         for user in User.objects.order_by("username").prefetch_related("groups")
     ]
+
+
+def _page(request: StaffRequest, *, link: OneTimeLink | None) -> HttpResponse:
     return show_console(
         request,
         "tipstaff/console/staff.html",
         here="",
-        staff=people,
+        staff=everybody(),
         roles=STAFF_ROLES,
         link=link,
         table=[(ability, [ability in ABILITIES[role] for role in STAFF_ROLES]) for ability in Ability],

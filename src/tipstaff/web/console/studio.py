@@ -17,7 +17,7 @@ from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 
 _SHOWN_LINES = 400
-_LONGEST = 200_000
+LONGEST = 200_000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,9 +28,8 @@ def studio(request: StaffRequest, key: str) -> HttpResponse:
     if report is None or report.outcome is ReportOutcome.SEALED:
         raise Http404(key)
     folder = wiring.settings().server.profiles_folder
-    name = _name(report)
-    proposal = procedure.propose_for(report, name=name, desk=wiring.desk())
-    toml = request.POST.get("toml", "")[:_LONGEST] or (proposal.toml if proposal else _empty(report, name))
+    toml, proposal = proposed_toml(report)
+    toml = request.POST.get("toml", "")[:LONGEST] or toml
     faults: list[str] = []
     tested = request.method == "POST"
     if tested and folder is None:
@@ -45,6 +44,13 @@ def studio(request: StaffRequest, key: str) -> HttpResponse:
         tested=tested, used="used" in request.GET, lines=_marked(proposal), ready=folder is not None,
         status=422 if faults else 200,
     )  # fmt: skip
+
+
+def proposed_toml(report: Report) -> tuple[str, Proposal | None]:
+    """The profile to begin with: as it is proposed, else an empty one for this report's reporter."""
+    name = _name(report)
+    proposal = procedure.propose_for(report, name=name, desk=wiring.desk())
+    return (proposal.toml if proposal else _empty(report, name)), proposal
 
 
 def _marked(proposal: Proposal | None) -> list[list[tuple[str, str]]]:

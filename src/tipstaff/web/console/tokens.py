@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tipstaff import wiring
 
-from ..asked import asked_text
+from ..asked import asked_number, asked_text
 from ..roles import Ability, StaffRequest, may, needs
 from ..tokens import DAYS_MAX, ROOMS, SCOPES, BadToken, NoSuchToken, TokenShown, list_tokens, make_token, revoke_token
 from .page import show_console
@@ -26,11 +26,10 @@ def tokens(request: StaffRequest) -> HttpResponse:
 def make(request: StaffRequest) -> HttpResponse:
     """Make a token of one's own, and show it this once."""
     name, who = asked_text(request.POST, "name"), request.user.get_username()
-    days = request.POST.get("days", "")
     try:
         made, token = make_token(
             name, owner=who, scopes=request.POST.getlist("scope"), at=wiring.now(), actor=who,
-            days=int(days) if days.isdecimal() and len(days) < 6 else 0,
+            days=asked_number(request.POST, "days", otherwise=0),
         )  # fmt: skip
     except BadToken as why:
         messages.error(request, str(why))
@@ -44,20 +43,21 @@ def revoke(request: StaffRequest, key: str) -> HttpResponse:
     """End a token of one's own; an administrator ends anybody's."""
     who = request.user.get_username()
     try:
-        gone = revoke_token(key, owner=None if _sees_all(request) else who, at=wiring.now(), actor=who)
+        gone = revoke_token(key, owner=owner_seen(request), at=wiring.now(), actor=who)
         messages.success(request, f"{gone.name} is revoked; whatever uses it is refused from now on.")
     except NoSuchToken as why:
         messages.error(request, str(why))
     return redirect("console:tokens")
 
 
-def _sees_all(request: StaffRequest) -> bool:
-    return may(request.user, Ability.MANAGE_STAFF)
+def owner_seen(request: StaffRequest) -> str | None:
+    """Whose tokens somebody sees and ends: their own, and an administrator everybody's (None)."""
+    return None if may(request.user, Ability.MANAGE_STAFF) else request.user.get_username()
 
 
 def _page(request: StaffRequest, *, made: TokenShown | None = None, token: str = "") -> HttpResponse:
     at = wiring.now()
-    found = list_tokens(owner=None if _sees_all(request) else request.user.get_username())
+    found = list_tokens(owner=owner_seen(request))
     return show_console(
         request,
         "tipstaff/console/tokens.html",

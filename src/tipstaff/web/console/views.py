@@ -1,10 +1,9 @@
 """The console's pages. A view asks a door, or a procedure, and shows what it says; it decides nothing."""
 
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -85,7 +84,7 @@ from tipstaff.words import (
     ReportOutcome,
 )
 
-from ..asked import asked_text
+from ..asked import asked_kind, asked_number, asked_page, asked_text
 from ..eyes import hidden_from, note_look
 from ..pages import show_page
 from ..roles import Ability, StaffRequest, abilities_of, may_decide, needs
@@ -115,7 +114,11 @@ REFUSED = (
 
 MEASURE_STEPS = 1000
 """So many of the newest entries are shown of a measure."""
-RECORD_LINES, REPORT_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100
+VERIFIED_MAX = 10_000
+"""So many of the newest entries a page takes anew; the whole of a long record is for `tipstaff verify`."""
+ADDRESS_MAX = 2000
+"""Characters of a postal address."""
+RECORD_LINES, REPORT_LINES, SIGHTING_LINES, MEASURE_LINES, SEALED_LINES = 100, 100, 100, 100, 100
 """On one page of each list."""
 
 
@@ -145,7 +148,7 @@ def cases(request: StaffRequest) -> HttpResponse:
     """The list of cases, most pressing first."""
     view = reads.VIEWS.get(request.GET.get("view", "open"), reads.VIEWS["open"])
     find = asked_text(request.GET, "find")
-    page = max(1, int(p)) if (p := request.GET.get("page", "1")).isdecimal() and len(p) < 7 else 1
+    page = asked_page(request.GET)
     at, me = wiring.now(), request.user.get_username()
     tag, campaign = asked_text(request.GET, "tag"), asked_text(request.GET, "campaign")
     brand = asked_text(request.GET, "brand", characters_max=32)
@@ -216,10 +219,7 @@ def peek(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def case(request: StaffRequest, key: str) -> HttpResponse:
     """One case on one screen."""
-    turned = request.GET.get("reports", "")
-    page = reads.case_page(
-        key, at=wiring.now(), turned_to=int(turned) if turned.isdecimal() and len(turned) < 7 else 1
-    )  # fmt: skip
+    page = reads.case_page(key, at=wiring.now(), turned_to=asked_page(request.GET, "reports"))
     if page is None:
         raise Http404(key)
     able, me = abilities_of(request.user), request.user.get_username()
@@ -276,7 +276,7 @@ def _conflict(request: StaffRequest, asked: Asked, action: str) -> HttpResponse:
     """Somebody was first: the case as it was seen and as it is, and the person's own words, which are not lost."""
     now = get_case(asked.case.key)
     assert now is not None, asked.case.key
-    since = int(e) if (e := request.POST.get("seen_entry", "")).isdecimal() and len(e) < 18 else None
+    since = asked_number(request.POST, "seen_entry", otherwise=None)
     newer = [entry for entry in ledger.recent(about=now.key, limit=20) if since is not None and entry.id > since]
     kept = [
         (name, value) for name in request.POST for value in request.POST.getlist(name)
@@ -346,8 +346,8 @@ def keep_view(request: StaffRequest) -> HttpResponse:
     wanted = urlencode([(k, v) for k in ("view", "find", "tag", "campaign") if (v := query.get(k))])
 
     def run() -> str:
-        if (forget := request.POST.get("forget", "")).isdecimal() and len(forget) < 18:
-            return "Forgotten." if work.forget_view(int(forget), owner=me) else "It is not yours."
+        if (forget := asked_number(request.POST, "forget", otherwise=None)) is not None:
+            return "Forgotten." if work.forget_view(forget, owner=me) else "It is not yours."
         view = work.save_view(
             asked_text(request.POST, "name"), query=wanted, shared="shared" in request.POST, owner=me
         )  # fmt: skip
@@ -379,7 +379,7 @@ def inbox(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def reports(request: StaffRequest) -> HttpResponse:
     """Reports, newest first."""
-    outcome = _chosen(ReportOutcome, request.GET.get("outcome"))
+    outcome = asked_kind(ReportOutcome, request.GET, "outcome")
     find = asked_text(request.GET, "find")
     sealed = Ability.SEE_SEALED in abilities_of(request.user)
     outcomes = [o for o in ReportOutcome if sealed or o is not ReportOutcome.SEALED]
@@ -406,18 +406,24 @@ def reports(request: StaffRequest) -> HttpResponse:
 @needs(Ability.SEE_DESK)
 def sightings(request: StaffRequest) -> HttpResponse:
     """What our own sensors measured, newest first, and what became of it."""
-    became = _chosen(Disposition, request.GET.get("became"))
+    became = asked_kind(Disposition, request.GET, "became")
     find = asked_text(request.GET, "find")
-    counts = sensors.count_by_disposition()
+    counts = sensors.count_by_disposition(most=COUNTED_MAX)
+    before = asked_text(request.GET, "before", characters_max=20)
+    listed = sensors.list_measured(
+        dispositions=(became,) if became else (), search=find, limit=SIGHTING_LINES, before=before or None
+    )
+    asked = {"find": find, "became": became and became.value, "before": listed[-1].key if listed else ""}
     return _console(
         request,
         "tipstaff/console/sightings.html",
         here="console:reports",
-        sightings=sensors.list_measured(dispositions=(became,) if became else (), search=find, limit=200),
+        sightings=listed,
+        older=urlencode({k: v for k, v in asked.items() if v}) if len(listed) == SIGHTING_LINES else "",
         became=became,
         dispositions=[(d, counts[d]) for d in Disposition if counts.get(d)],
         unjudged=counts.get(None, 0),
-        total=sum(counts.values()),
+        total=min(sum(counts.values()), COUNTED_MAX),
         find=find,
     )
 
@@ -559,23 +565,33 @@ def _address_of(key: str) -> str:
 @needs(Ability.SEND_AGAIN)
 def print_letter(request: StaffRequest, key: str) -> HttpResponse:
     """A letter that reached nobody, as a PDF to print and post."""
-    here, letter = reverse("console:letter", args=[key]), notices.get_letter(key)
+    here = reverse("console:letter", args=[key])
     try:
-        made = other_ways.print_letter(
-            key,
-            address=request.POST.get("address", "")[:2000],
-            dated=lambda letter: day(letter.language, wiring.now()),
-            link=partial(wiring.case_link, brand=letter.brand if letter is not None else ""),
-            own_font=str(wiring.settings().mail_out.paper_font or ""),
-            desk=wiring.desk(),
-            at=wiring.now(),
-            actor=request.user.get_username(),
-        )
+        made = printed(key, address=request.POST.get("address", ""), actor=request.user.get_username())
     except REFUSED as refusal:
         messages.error(request, why_refused(refusal))
         return HttpResponseRedirect(here, status=HTTPStatus.SEE_OTHER)
+    return as_pdf(made, name=key)
+
+
+def printed(key: str, *, address: str, actor: str) -> bytes:
+    """A letter that reached nobody, as a PDF with the customer's link in it; raises what `other_ways` does."""
+    letter = notices.get_letter(key)
+    return other_ways.print_letter(
+        key,
+        address=address[:ADDRESS_MAX],
+        dated=lambda letter: day(letter.language, wiring.now()),
+        link=partial(wiring.case_link, brand=letter.brand if letter is not None else ""),
+        own_font=str(wiring.settings().mail_out.paper_font or ""),
+        desk=wiring.desk(),
+        at=wiring.now(),
+        actor=actor,
+    )
+
+
+def as_pdf(made: bytes, *, name: str) -> HttpResponse:
     return HttpResponse(
-        made, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{key}.pdf"'}
+        made, content_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}.pdf"'}
     )
 
 
@@ -583,7 +599,7 @@ def print_letter(request: StaffRequest, key: str) -> HttpResponse:
 @needs(Ability.SEE_MEASURES)
 def measures(request: StaffRequest) -> HttpResponse:
     """Measures: what is wanted, what the device holds, how surely that is known."""
-    state = _chosen(MeasureState, request.GET.get("state"))
+    state = asked_kind(MeasureState, request.GET, "state")
     after = asked_text(request.GET, "after", characters_max=20)
     listed = enforcement.list_measures(state=state, limit=MEASURE_LINES, after=after or None)
     asked = {"state": state and state.value, "after": listed[-1].key if listed else ""}
@@ -640,8 +656,8 @@ def policy(request: StaffRequest) -> HttpResponse:
 @require_safe
 @needs(Ability.SEE_RECORD)
 def record(request: StaffRequest) -> HttpResponse:
-    """The record, newest first; on demand it is verified from the first entry on."""
-    before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
+    """The record, newest first; on demand its newest entries are verified."""
+    before = asked_number(request.GET, "before", otherwise=None)
     key = asked_text(request.GET, "about", characters_max=80)
     entries = ledger.recent(about=key or None, before=before, limit=RECORD_LINES)
     return _console(
@@ -651,7 +667,7 @@ def record(request: StaffRequest) -> HttpResponse:
         lines=[(entry, tell(entry)) for entry in entries],
         older=entries[-1].id if len(entries) == RECORD_LINES else None,
         about=key,
-        verification=ledger.verify() if "verify" in request.GET else None,
+        verification=ledger.verify(newest=VERIFIED_MAX) if "verify" in request.GET else None,
     )
 
 
@@ -688,7 +704,7 @@ def search(request: StaffRequest) -> HttpResponse:
     """A key goes straight to its page; anything else lists what fits."""
     q = asked_text(request.GET, "q")
     key = q.upper().partition(".")[0]
-    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "LM": "matter"}.get(
+    name = {"C": "case", "R": "report", "M": "measure", "L": "letter", "F": "filter", "G": "matter"}.get(
         key.partition("-")[0]
     )  # fmt: skip
     if key.partition("-")[2].isdecimal():
@@ -727,14 +743,6 @@ def act_on(kind: str, act: Act) -> Callable[..., HttpResponseBase]:
         return done
 
     return view
-
-
-Chosen = TypeVar("Chosen", bound=Enum)
-
-
-def _chosen(kind: type[Chosen], value: str | None) -> Chosen | None:
-    """What a list is narrowed to; None where the address names nothing of that kind."""
-    return next((each for each in kind if each.value == value), None)
 
 
 def _console(request: StaffRequest, template: str, *, here: str, **context: Any) -> HttpResponse:

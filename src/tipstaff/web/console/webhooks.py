@@ -13,7 +13,7 @@ from tipstaff.procedures import hooks
 from tipstaff.webhooks import queries
 from tipstaff.words import Webhook
 
-from ..asked import asked_text
+from ..asked import asked_number, asked_text
 from ..roles import Ability, StaffRequest, needs
 from .page import show_console
 
@@ -51,7 +51,7 @@ def webhook(request: StaffRequest, key: str) -> HttpResponse:
     found = queries.get_webhook(key)
     if found is None:
         raise Http404(key)
-    before = int(b) if (b := request.GET.get("before", "")).isdecimal() and len(b) < 18 else None
+    before = asked_number(request.GET, "before", otherwise=None)
     sent = [hooks.told(one) for one in queries.list_dispatches(key, before=before, limit=DISPATCHES_SHOWN)]
     return show_console(
         request, "tipstaff/console/webhook.html", here="console:webhooks", webhook=found, sent=sent,
