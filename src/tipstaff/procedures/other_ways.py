@@ -111,7 +111,9 @@ def _told_by_others(notices: Mapping[str, bool]) -> set[str]:
     """Those of these notices that name nothing any more that nobody was told of, or that a newer one of them does not
     name too: nobody need be reached by them. By each: whether another letter was written after it."""
     left = notices.keys() - naming_still(notices.keys())
-    unnamed = {key: [i for e in entries_of(key, what=[UNNAMED]) for i in _incidents(e)] for key in notices if key in left}
+    unnamed = {
+        key: [i for e in entries_of(key, what=[UNNAMED]) for i in _incidents(e)] for key in notices if key in left
+    }
     open_ = set(told_by_none([i for named in unnamed.values() for i in named]))
     gone = set()
     for key, named in unnamed.items():  # Newest first.
@@ -250,8 +252,7 @@ def note_reached(key: str, *, whom: str, how: str, desk: Desk, at: datetime, act
 def _told_again(letter: Letter) -> None:
     """What a letter that came back had named was taken as named to nobody; now it was, unless another letter did."""
     named = {
-        str(entry.detail["case"]): frozenset(_incidents(entry))
-        for entry in entries_of(letter.key, what=[UNNAMED])
+        str(entry.detail["case"]): frozenset(_incidents(entry)) for entry in entries_of(letter.key, what=[UNNAMED])
     }
     for case in {*named, *cases_of_letter(letter.key, case=letter.case)}:
         untold = [incident for incident, told in told_incidents(case).items() if told is None]

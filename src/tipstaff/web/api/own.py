@@ -163,7 +163,8 @@ class OwnWebhookIn(Schema):
     account: Annotated[str, Field(max_length=64)]
     url: Annotated[str, Field(max_length=webhooks.URL_MAX)]
     events: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=len(OWN_EVENTS))]
-    """`case.opened`, `case.deadline_near`, `case.decided`, `case.closed`, `measure.in_force`, `measure.lifted`."""
+    """`case.opened`, `case.deadline_near`, `case.decided`, `case.closed`, `measure.in_force`, `measure.lifted`,
+    `contacts.changed`."""
 
 
 class OwnWebhookMadeOut(Schema):
