@@ -65,8 +65,12 @@ def hand_in(
     return once_for_key(key or digest, who=who, digest=digest, make=make, at=at)
 
 
-def hand_in_form(report: dict[str, Any], *, nonce: str, desk: Desk, at: datetime, peer: str, queue_max: int) -> str:
-    """Put what somebody wrote into the public form on record; its reference. The same form sent twice is one report."""
+def hand_in_form(
+    report: dict[str, Any], *, nonce: str, desk: Desk, at: datetime, peer: str, queue_max: int, brand: str = ""
+) -> str:  # fmt: skip
+    """Put what somebody wrote into the public form on record; its reference. The same form sent twice is one report.
+    By the form at a brand's host it has come in at the brand's address."""
+    desk = desk.speaking_as(brand)
     if count_from_peer(peer, channel=Channel.WEB, since=at - timedelta(hours=1)) >= FORMS_HOURLY_MAX:
         raise QueueIsFull(seconds=3600)
     if count_unread(most=queue_max) >= queue_max:

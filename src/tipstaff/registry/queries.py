@@ -522,6 +522,12 @@ def count_customers() -> int:
     return CustomerRow.objects.count()
 
 
+def count_under_brand(brand: str, *, most: int) -> int:
+    """How many accounts that go on are directly the operator's under a brand, `most` at the most."""
+    rows = CustomerRow.objects.filter(brand=brand, reseller=None, is_reseller=False)
+    return len(rows.exclude(standing=Standing.TERMINATED.value).values_list("key")[:most])
+
+
 def customer_classes() -> tuple[dict[str, str], dict[str, str]]:
     """What kind each service is, by its key; and each customer, by theirs: `reseller`, the one kind of what they buy,
     `several kinds`, or `no service named`."""

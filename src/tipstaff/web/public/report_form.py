@@ -18,6 +18,7 @@ from tipstaff import wiring
 from tipstaff.intake.shaping import port_in
 from tipstaff.procedures.handing_in import QueueIsFull, hand_in_form
 
+from ..brands import brand_asked
 from ..pages import show_public
 from ..said import language_of, say
 
@@ -68,7 +69,7 @@ def report_form(request: HttpRequest) -> HttpResponse:
     try:
         reference = hand_in_form(
             report, nonce=nonce, desk=wiring.desk(), at=at, peer=request.META.get("REMOTE_ADDR") or "",
-            queue_max=own.queue_max,
+            queue_max=own.queue_max, brand=brand_asked(request),
         )  # fmt: skip
     except QueueIsFull as why:
         page = _show(request, given, [("", "Too many reports came at once. Send it again later, or write us a mail.")])
