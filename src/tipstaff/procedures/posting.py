@@ -105,6 +105,8 @@ def keys_of(letter: Letter, to: str) -> MailKeys:
     `to` is that address as a mail server takes it, and the registry may have it as the letter has it. Who was a contact
     when the letter was written and is none now has the keys of before; an address of a staging set-up is nobody's.
     """
+    if letter.keys is not None:
+        return letter.keys
     case = get_case(letter.case) if letter.case is not None else None
     customer = case.customer if case is not None else None
     if mailable(letter.to) != to:
