@@ -435,7 +435,9 @@ def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_
     assert barriers_unfolded(page) == []
 
 
-def test_pages_at_a_brands_host_show_its_name_and_fit_a_phone_in_the_dark(open_page: Open, site: str) -> None:
+def test_open_pages_show_the_brand_of_their_host_and_the_form_asks_what_the_kind_needs(
+    open_page: Open, site: str
+) -> None:
     page = open_page(who="", scheme="dark", width=390, height=844)
     for path in ("/", "/report", "/account/log-in"):
         page.goto(f"{site.replace('127.0.0.1', 'north.localhost')}{path}")
@@ -443,6 +445,15 @@ def test_pages_at_a_brands_host_show_its_name_and_fit_a_phone_in_the_dark(open_p
         expect(page.get_by_text("North Line").first).to_be_visible()
         assert barriers_unfolded(page) == [], path
     picture(page, "brand-log-in-phone-dark")
+    page.goto("/report")
+    port, mail = page.get_by_label("Its source port"), page.get_by_label("The mail itself")
+    for kind, asked in (("content/phishing", (False, True)), ("connection/port_scan", (True, False)),
+                        ("messaging/spam", (True, True)), ("vulnerability/open_service", (False, False))):  # fmt: skip
+        page.get_by_label("What happened").select_option(kind)
+        assert (port.is_visible(), mail.is_visible()) == asked, kind
+    page.get_by_label("What happened").select_option("messaging/spam")
+    assert barriers(page) == []
+    picture(page, "report-form-phone-dark")
 
 
 def portal_link(open_page: Open, site: str) -> str:
