@@ -435,9 +435,7 @@ def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_
     assert barriers_unfolded(page) == []
 
 
-def test_open_pages_show_the_brand_of_their_host_and_the_form_asks_what_the_kind_needs(
-    open_page: Open, site: str
-) -> None:
+def test_open_pages_show_their_hosts_brand_and_the_form_asks_what_the_kind_needs(open_page: Open, site: str) -> None:
     page = open_page(who="", scheme="dark", width=390, height=844)
     for path in ("/", "/report", "/account/log-in"):
         page.goto(f"{site.replace('127.0.0.1', 'north.localhost')}{path}")
