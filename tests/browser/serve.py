@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -32,6 +33,26 @@ class Quiet(WSGIRequestHandler):
 # Before the settings are read: passkeys are for a name, and the name has the port in it.
 SERVER = Server(("127.0.0.1", 0), Quiet)
 os.environ["TIPSTAFF_WEB_PUBLIC_URL"] = f"http://localhost:{SERVER.server_port}"
+SETTINGS = f"""
+[portal]
+webhook_hosts = ["*"]
+openid_issuer = "http://127.0.0.1:{SERVER.server_port}/nobody"
+openid_client_id = "tipstaff"
+openid_name = "Example Corp"
+[[brands]]
+name = "north"
+shown_as = "North Line"
+address = "abuse@north.example.net"
+public_url = "http://north.localhost:{SERVER.server_port}"
+mark = "NL"
+colour = "teal"
+language = "de"
+"""
+"""A brand at a host of its own (a browser takes each name under `localhost` for this machine), webhooks, and a provider
+that nobody answers at."""
+FOLDER = tempfile.TemporaryDirectory()
+os.environ["TIPSTAFF_CONFIG"] = str(Path(FOLDER.name) / "tipstaff.toml")
+Path(os.environ["TIPSTAFF_CONFIG"]).write_text(SETTINGS, encoding="utf-8")
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 - Django must be set up first

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import resolve
 from playwright.sync_api import Locator, Page, expect
+from pysequoia import Tsk
 
 from tests.rooms.web.test_permissions import DOORS
 
@@ -444,11 +445,49 @@ def test_a_contact_logs_in_by_a_link_and_a_passkey_and_lets_a_colleague_in(open_
     page.get_by_role("button", name="Let in, and send a link").click()
     expect(page.get_by_text("colleague@example.com gets a letter with a link.")).to_be_visible()
     assert barriers(page) == []
+    page.get_by_label("Public key").fill(str(Tsk.generate(f"x <{email}>").extract_certificate()))
+    page.get_by_role("button", name="Send me that letter").click()
+    expect(page.get_by_text("This key is used once you have opened the letter")).to_be_visible()
+    picture(page, "account-people-phone-light")
+    assert barriers_unfolded(page) == []
+    page.get_by_role("link", name="Cases", exact=True).click()
+    page.get_by_role("link", name="Webhooks").first.click()
+    page.get_by_label("Address, by https").fill("https://hooks.example.com/cases")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("checks signatures with this secret")).to_be_visible()
+    picture(page, "account-webhooks-phone-light")
+    assert barriers_unfolded(page) == []
+    page.get_by_role("link", name="https://hooks.example.com/cases").click()
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_text("A message that tells of nothing is on its way")).to_be_visible()
+    for address in ("/account/tokens", "/account/me/", "/account/check/acct-1002"):
+        page.goto(f"{own}{address}")
+        assert barriers_unfolded(page) == [], address
     page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("link", name="Log in by Example Corp")).to_be_visible()
     page.get_by_role("button", name="Log in by passkey").click()
     page.wait_for_url("**/account/")
     page.get_by_role("link", name=re.compile(r"^C-\d+")).first.click()
     assert barriers_unfolded(page) == []
+
+
+def test_open_pages_show_their_hosts_brand_and_the_form_asks_what_the_kind_needs(open_page: Open, site: str) -> None:
+    page = open_page(who="", scheme="dark", width=390, height=844)
+    for path in ("/", "/report", "/account/log-in"):
+        page.goto(f"{site.replace('127.0.0.1', 'north.localhost')}{path}")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+        expect(page.get_by_text("North Line").first).to_be_visible()
+        assert barriers_unfolded(page) == [], path
+    picture(page, "brand-log-in-phone-dark")
+    page.goto("/report")
+    port, mail = page.get_by_label("Its source port"), page.get_by_label("The mail itself")
+    for kind, asked in (("content/phishing", (False, True)), ("connection/port_scan", (True, False)),
+                        ("messaging/spam", (True, True)), ("vulnerability/open_service", (False, False))):  # fmt: skip
+        page.get_by_label("What happened").select_option(kind)
+        assert (port.is_visible(), mail.is_visible()) == asked, kind
+    page.get_by_label("What happened").select_option("messaging/spam")
+    assert barriers(page) == []
+    picture(page, "report-form-phone-dark")
 
 
 def portal_link(open_page: Open, site: str) -> str:

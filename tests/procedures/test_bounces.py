@@ -1,7 +1,7 @@
 """A letter that comes back warned nobody; one that went to a staging address neither."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.procedures.office import DAY, HOUR, NOON, Office, reporter
 from tipstaff.cases.models import CaseRow
+from tipstaff.cases.operations import mark_told
+from tipstaff.cases.queries import told_incidents
 from tipstaff.intake.queries import reports_of_case
 from tipstaff.notices.compose import Draft
 from tipstaff.notices.letters import languages
@@ -259,20 +261,66 @@ def test_what_reached_nobody_is_a_task_until_somebody_is_reached_and_each_way_ha
 def test_a_letter_of_a_case_that_ended_is_no_task(office: Office) -> None:
     letter = returned_notice(office)
     [case] = office.cases()
-    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
+    assert carried() == [letter.key]
     CaseRow.objects.filter(key=case.key).update(state=CaseState.CLOSED)
     assert other_ways.tasks() == []
 
 
-def test_a_later_letter_takes_the_tasks_place(office: Office) -> None:
+def test_a_later_letter_that_names_the_same_takes_the_tasks_place(office: Office) -> None:
     letter = returned_notice(office)
     [case] = office.cases()
-    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
-    queue_letter(
+    assert carried() == [letter.key]
+    later = queue_letter(
         LetterKind.NOTICE, once="anew", to="it2@example.com", draft=Draft(subject="x", body="x"), case=case.key,
         report=None, at=NOON + HOUR, actor="worker", held=True,
     )  # fmt: skip
-    assert other_ways.tasks() == []
+    assert carried() == [letter.key], "what it names is not what that one named"
+    mark_told(case.key, incidents=list(told_incidents(case.key)), letter=later)
+    assert carried() == []
+
+
+def carried() -> list[str]:
+    return [task.letter.key for task in other_ways.tasks()]
+
+
+def bounce(office: Office, letter: Letter, *, at: datetime, status: str = "5.1.1") -> None:
+    came = office.take_in(report_of(letter, status=status), at=at, sender="")
+    returned.take_back(came.key, desk=office.desk, at=at)
+
+
+def test_a_first_notice_that_comes_back_after_a_second_was_sent_stays_a_task(office: Office) -> None:
+    first = notice_of(office)
+    office.hold("192.0.2.8/32", customer="acct-1")
+    office.complain("192.0.2.8", at=NOON + HOUR, by=reporter(2))
+    office.post(at=NOON + HOUR)
+    [case] = office.cases()
+    [_, second] = [letter for letter in office.letters_to(CUSTOMER) if letter.kind is LetterKind.NOTICE]
+    bounce(office, first, at=NOON + 2 * HOUR)
+    assert set(told_incidents(case.key).values()) == {None, second.key}, "two letters named two addresses"
+    assert office.fresh(case.key).state is CaseState.WAITING_PERSON
+    assert carried() == [first.key]
+    bounce(office, second, at=NOON + 3 * HOUR, status="5.1.2")
+    assert carried() == [first.key, second.key], "each names what the other does not"
+    for letter in (first, second):
+        other_ways.note_phoned(letter.key, whom="x", said="x", at=NOON + DAY, actor="ana")
+        other_ways.note_reached(letter.key, whom="x", how="x", desk=office.desk, at=NOON + DAY, actor="ana")
+    assert carried() == []
+    assert set(told_incidents(case.key).values()) == {first.key, second.key}
+
+
+def test_a_second_contacts_letter_takes_the_place_of_the_firsts_and_is_the_task_when_it_comes_back(
+    office: Office,
+) -> None:
+    first = notice_of(office)
+    [case] = office.cases()
+    chain = representatives_of(case.customer)
+    designate(case.customer, [*chain, replace(chain[0], email="it2@customer.example.com")], at=NOON, actor="ana")
+    bounce(office, first, at=NOON + HOUR)
+    office.post(at=NOON + HOUR)
+    [second] = office.letters_to("it2@customer.example.com")
+    assert carried() == [], "the second contact has it"
+    bounce(office, second, at=NOON + 2 * HOUR, status="5.1.2")
+    assert carried() == [second.key], "one task for the same words"
 
 
 def test_only_a_letter_about_the_same_measure_takes_the_place_of_a_measures_letter(office: Office) -> None:
@@ -288,7 +336,7 @@ def test_only_a_letter_about_the_same_measure_takes_the_place_of_a_measures_lett
     first = written("measure_taken:M-000001")
     LetterRow.objects.filter(key=first).update(state=LetterState.RETURNED)
     written("measure_taken:M-000002")
-    assert [task.letter.key for task in other_ways.tasks()] == [first], "nobody knows of the first measure"
+    assert carried() == [first], "nobody knows of the first measure"
     written("prolonged:M-000001:2026-06-01T00:00:00+00:00")
     assert other_ways.tasks() == []
 
@@ -306,7 +354,7 @@ def test_letters_of_ended_cases_take_no_place_among_the_tasks(office: Office, mo
     LetterRow.objects.filter(case=ended.key).update(state=LetterState.RETURNED, due_at=None)
     CaseRow.objects.filter(key=ended.key).update(state=CaseState.CLOSED)
     monkeypatch.setattr(other_ways, "CARRIED_MAX", 1)
-    assert [task.letter.key for task in other_ways.tasks()] == [letter.key]
+    assert carried() == [letter.key]
 
 
 @pytest.mark.parametrize("printable", [True, False])

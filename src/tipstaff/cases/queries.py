@@ -357,6 +357,18 @@ def told_incidents(case: str) -> dict[str, str | None]:
     return dict(MemberRow.objects.filter(case_id=case).order_by("id").values_list("incident", "told_by"))
 
 
+def naming_still(letters: Collection[str]) -> frozenset[str]:
+    """Those of these letters by which alone a holder knows of some incident."""
+    rows = MemberRow.objects.filter(told_by__in=list(letters)).values_list("told_by", flat=True)
+    return frozenset(filter(None, rows.distinct()))
+
+
+def told_by_none(incidents: Collection[str]) -> frozenset[str]:
+    """Those of these incidents that no letter has named to the holder."""
+    rows = MemberRow.objects.filter(incident__in=list(incidents), told_by=None)
+    return frozenset(rows.values_list("incident", flat=True))
+
+
 class Member(NamedTuple):
     """How an incident stands in its case."""
 

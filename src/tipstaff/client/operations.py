@@ -70,6 +70,7 @@ LetterKind = Literal[
     "address_question",
     "log_in_link",
     "contact_check",
+    "key_check",
     "contacts_changed",
     "passed_on",
     "passed_on_answered",
@@ -1023,6 +1024,21 @@ class OwnEventOut(TypedDict):
     at: str | None
     zone_stated: bool
     evidence: str
+
+
+class OwnKeyIn(TypedDict):
+    """A public key for letters to a token's person."""
+
+    account: str
+    key: str
+
+
+class OwnKeyOut(TypedDict):
+    """A key for letters to a token's person."""
+
+    kind: Literal["OpenPGP", "S/MIME"]
+    says: str
+    used: bool
 
 
 class OwnMeasureOut(TypedDict):
@@ -2095,6 +2111,14 @@ class Client(Caller):
     def list_own_dispatches(self, key: str) -> Reply[list[OwnDispatchOut]]:
         """The newest 50 that were sent to it or wait to be. What was taken is kept for 30 days."""
         return self._call("GET", f"/api/own/webhooks/{quote(str(key), safe='')}/dispatches")
+
+    def list_own_keys(self, *, account: str) -> Reply[list[OwnKeyOut]]:
+        """By what letters to the token's person about an account are closed, and what waits to be shown as theirs."""
+        return self._call("GET", "/api/own/keys", query={"account": account})
+
+    def give_own_key(self, asked: OwnKeyIn, *, idempotency_key: str | None = None) -> Reply[OwnKeyOut]:
+        """Give a key for letters to the token's person; 422 where nothing can be closed by it."""
+        return self._call("POST", "/api/own/keys", body=asked, idempotency_key=idempotency_key)
 
     def list_cases(
         self,

@@ -337,6 +337,8 @@ class BrandConfig:
     """Of its pages, for who wishes none."""
     timezone: str = "UTC"
     """Of its pages, for whom the registry has none."""
+    to_complainants: bool = False
+    """Whether those who complain hear under it about its customers: everybody knows which networks are this brand's."""
 
 
 @dataclass(frozen=True, kw_only=True)

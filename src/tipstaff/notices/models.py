@@ -28,6 +28,8 @@ class LetterRow(models.Model):
     report = models.CharField(max_length=32, null=True)
     log_in = models.CharField(max_length=32, null=True)
     """Whose log-in its link is for, where it has one."""
+    keys = models.JSONField(null=True)
+    """`{"openpgp": [...], "smime": [...]}`: it goes closed by these and by no other."""
     brand = models.CharField(max_length=32, default="")
     """Under which of the operator's brands it goes; empty: under the operator's own name."""
     in_reply_to = models.TextField(default="")

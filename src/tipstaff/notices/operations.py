@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from tipstaff.ledger.operations import next_key, record
-from tipstaff.words import Letter, LetterKind, LetterState, require_aware
+from tipstaff.words import Letter, LetterKind, LetterState, MailKeys, require_aware
 
 from .addresses import folded
 from .compose import Draft
@@ -64,12 +64,14 @@ def queue_letter(
     follows: str | None = None,
     log_in: str | None = None,
     brand: str = "",
+    keys: MailKeys | None = None,
 ) -> str:
     """Keep a letter and return its key; the same `once` gives the same letter's key and writes nothing.
 
     `held` keeps it back until outbound mail is set up (`release_held`). `in_reply_to` is the Message-ID of the mail
-    that it answers. `language` is the draft's own unless told otherwise. `follows` is the letter that it takes back: it
-    goes when that one went or may have gone, and never if that one was not taken; that one is not sent again.
+    that it answers. `keys` close it, and no other. `language` is the draft's own unless told otherwise. `follows` is
+    the letter that it takes back: it goes when that one went or may have gone, and never if that one was not taken;
+    that one is not sent again.
     """
     at = require_aware(at)
     before = LetterRow.objects.filter(once=once).only("key").first()
@@ -91,6 +93,7 @@ def queue_letter(
             "report": report,
             "log_in": log_in,
             "brand": brand,
+            "keys": {"openpgp": list(keys.openpgp), "smime": list(keys.smime)} if keys is not None else None,
             "in_reply_to": _storable(in_reply_to),
             "follows": LetterRow.objects.get(key=follows) if follows else None,
             "state": (LetterState.HELD if held else LetterState.QUEUED).value,

@@ -16,6 +16,7 @@ from tipstaff.words import Letter, MailKeys
 from . import operations
 from .addresses import mailable
 from .closing import NO_KEYS
+from .compose import COMPLAINANT_KINDS
 from .outbound import DOT_TIMEOUT_SECONDS, TIMEOUT_SECONDS, AnswerLost, NotDelivered, deliver
 from .prose import PORTAL_LINK
 from .queries import get_letter
@@ -42,6 +43,7 @@ def post_next(
     now: Callable[[], datetime],
     link: Callable[[str, datetime], str],
     log_in_link: Callable[[str, datetime], str] | None = None,
+    report_link: Callable[[str, datetime], str] | None = None,
     keys_of: Callable[[Letter, str], MailKeys] = lambda letter, to: NO_KEYS,
     on_sent: Callable[[Letter], None] | None = None,
     first: Callable[[Letter], object] = lambda letter: None,
@@ -53,9 +55,10 @@ def post_next(
 ) -> Letter | None:
     """Take the letter that is longest due to the mail server and return it as it then stands; None when none is due.
 
-    `link` makes a case's portal link, `log_in_link` one by which somebody logs in; `keys_of` knows by which keys the
-    letter is closed for an address. `first` begins the transaction that notes the sending, `on_sent` ends it.
-    `of_brand` says how letters of a brand go out, None for those that go as `server` and `sender_name` say.
+    `link` makes a case's portal link, `log_in_link` one by which somebody logs in, `report_link` one at which a
+    complainant sees how a report stands; `keys_of` knows by which keys the letter is closed for an address. `first`
+    begins the transaction that notes the sending, `on_sent` ends it. `of_brand` says how letters of a brand go out,
+    None for those that go as `server` and `sender_name` say.
     Call this outside of any transaction. What became of a letter is written
     again when the database's session was lost meanwhile, after `rest` of some seconds. An exception from here is a
     fault of this program or of a database that stays away; what the worker had in hand then is settled when it asks for
@@ -67,7 +70,7 @@ def post_next(
         return None
     sender = of_brand(letter.brand) or Sender(address=server.from_address, name=sender_name)
     try:
-        made = _link_in(letter, at=now(), link=link, log_in_link=log_in_link)
+        made = _link_in(letter, at=now(), link=link, log_in_link=log_in_link, report_link=report_link)
         delivered = deliver(
             letter,
             server=replace(server, from_address=sender.address),
@@ -103,10 +106,13 @@ def _link_in(
     at: datetime,
     link: Callable[[str, datetime], str],
     log_in_link: Callable[[str, datetime], str] | None,
+    report_link: Callable[[str, datetime], str] | None,
 ) -> str | None:
     """The link that a letter lacks until it is sent; None where it has none, or where none can be made."""
     if PORTAL_LINK not in letter.body:
         return None
+    if letter.kind in COMPLAINANT_KINDS:  # Before all else: a complainant never gets the link to a case.
+        return report_link(letter.report, at) if letter.report and report_link is not None else None
     if letter.log_in is not None:
         return log_in_link(letter.log_in, at) if log_in_link is not None else None
     return link(letter.case, at) if letter.case else None

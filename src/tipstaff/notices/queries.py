@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db.models import Count, Exists, Func, OuterRef, Q, QuerySet, TextField, Value
@@ -136,10 +137,12 @@ def not_taken_yet() -> tuple[int, str]:
     return rows.count(), latest or ""
 
 
-def unreached(kinds: Collection[LetterKind], *, cases: Collection[str], limit: int) -> list[Letter]:
+def unreached(
+    kinds: Collection[LetterKind], *, cases: Collection[str], but: Collection[str], limit: int
+) -> list[Letter]:  # fmt: skip
     """Letters of these kinds about one of these cases that mail brought to nobody, newest first; none whose place a
-    later letter has taken."""
-    rows = _unreached(kinds).filter(case__in=list(cases))
+    later letter has taken, and none of `but`."""
+    rows = _unreached(kinds).filter(case__in=list(cases)).exclude(key__in=list(but))
     return [letter_of(row) for row in rows.order_by("-id")[:limit]]
 
 
@@ -149,16 +152,30 @@ def cases_unreached(kinds: Collection[LetterKind]) -> set[str]:
     return {case for case in rows if case is not None}
 
 
+def notices_unreached(cases: Collection[str]) -> dict[str, bool]:
+    """Notices about these cases that mail brought to nobody, newest first: whether another was written after each."""
+    rows = _unreached([LetterKind.NOTICE]).filter(case__in=list(cases)).annotate(followed=_followed())
+    return dict(rows.order_by("-id").values_list("key", "followed"))
+
+
+_FAILED: Final = (LetterState.REFUSED.value, LetterState.RETURNED.value)
+
+
+def _followed() -> Exists:
+    later = LetterRow.objects.filter(case=OuterRef("case"), kind=OuterRef("kind"), id__gt=OuterRef("id"))
+    return Exists(later.exclude(state__in=[*_FAILED, LetterState.WITHDRAWN.value]))
+
+
 def _unreached(kinds: Collection[LetterKind]) -> "QuerySet[LetterRow]":
     """A later letter takes the place that is of the same kind and did not fail; of a measure only one that is about the
-    same measure, because what another measure does is told in its own."""
-    failed = [LetterState.REFUSED.value, LetterState.RETURNED.value]
+    same measure, because what another measure does is told in its own. Of a notice none does by its date: the next one
+    names what came after it, and who knows what it named is not asked here (`notices_unreached`)."""
     later = LetterRow.objects.filter(case=OuterRef("case"), kind=OuterRef("kind"), id__gt=OuterRef("id"))
-    later = later.exclude(state__in=[*failed, LetterState.WITHDRAWN.value])
+    later = later.exclude(state__in=[*_FAILED, LetterState.WITHDRAWN.value]).exclude(kind=LetterKind.NOTICE.value)
     later = later.annotate(step_of=_second_of("once")).filter(
         ~Q(kind=LetterKind.MEASURE_TAKEN.value) | Q(step_of=_second_of(OuterRef("once")))
     )
-    rows = LetterRow.objects.filter(state__in=failed, kind__in=[kind.value for kind in kinds], case__isnull=False)
+    rows = LetterRow.objects.filter(state__in=_FAILED, kind__in=[kind.value for kind in kinds], case__isnull=False)
     return seen(rows.exclude(Exists(later)))
 
 

@@ -1,6 +1,6 @@
 """Rows to words."""
 
-from tipstaff.words import Attachment, Letter, LetterKind, LetterState
+from tipstaff.words import Attachment, Letter, LetterKind, LetterState, MailKeys
 
 from .models import LetterRow
 
@@ -27,5 +27,6 @@ def letter_of(row: LetterRow) -> Letter:
         diverted=row.diverted,
         log_in=row.log_in,
         brand=row.brand,
+        keys=MailKeys(openpgp=tuple(row.keys["openpgp"]), smime=tuple(row.keys["smime"])) if row.keys else None,
         attachments=tuple(Attachment(name=name, text=text) for name, text in row.attachments),
     )

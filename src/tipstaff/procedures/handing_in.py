@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from tipstaff.intake.forms.wrapped import mail_of
+from tipstaff.intake.forms.wrapped import forwarded, mail_of
 from tipstaff.intake.operations import KeyUsedOtherwise, once_for_key
 from tipstaff.intake.queries import count_from_peer, count_unread
 from tipstaff.words import Channel
@@ -15,7 +15,7 @@ from .complaint import accept
 from .desk import Desk
 from .trust import vouch
 
-__all__ = ["KeyUsedOtherwise", "QueueIsFull", "hand_in", "hand_in_form"]
+__all__ = ["KeyUsedOtherwise", "QueueIsFull", "hand_in", "hand_in_form", "hand_in_mail"]
 
 MOST_AT_ONCE = 1000
 LARGEST_OCTETS = 5 * 1024 * 1024
@@ -65,12 +65,13 @@ def hand_in(
     return once_for_key(key or digest, who=who, digest=digest, make=make, at=at)
 
 
-def hand_in_form(report: dict[str, Any], *, nonce: str, desk: Desk, at: datetime, peer: str, queue_max: int) -> str:
-    """Put what somebody wrote into the public form on record; its reference. The same form sent twice is one report."""
-    if count_from_peer(peer, channel=Channel.WEB, since=at - timedelta(hours=1)) >= FORMS_HOURLY_MAX:
-        raise QueueIsFull(seconds=3600)
-    if count_unread(most=queue_max) >= queue_max:
-        raise QueueIsFull(seconds=600)
+def hand_in_form(
+    report: dict[str, Any], *, nonce: str, desk: Desk, at: datetime, peer: str, queue_max: int, brand: str = ""
+) -> str:  # fmt: skip
+    """Put what somebody wrote into the public form on record; its reference. The same form sent twice is one report.
+    By the form at a brand's host it has come in at the brand's address."""
+    desk = desk.speaking_as(brand)
+    _refuse_full(peer, at=at, queue_max=queue_max)
 
     def make() -> dict[str, Any]:
         return {"reference": _accept(
@@ -79,6 +80,36 @@ def hand_in_form(report: dict[str, Any], *, nonce: str, desk: Desk, at: datetime
 
     answer, _first = once_for_key(nonce, who="form", digest=nonce[:64], make=make, at=at)
     return str(answer["reference"])
+
+
+def hand_in_mail(
+    mail: bytes, *, kind: str, words: str, contact: str, nonce: str, desk: Desk, at: datetime, peer: str,
+    queue_max: int, brand: str = "",
+) -> str:  # fmt: skip
+    """Put a whole mail that somebody dropped into the public form on record; its reference. It comes in as they would
+    have forwarded it, by all checks of one: the sieve unfolds it before it is kept. Raise QueueIsFull."""
+    desk = desk.speaking_as(brand)
+    _refuse_full(peer, at=at, queue_max=queue_max)
+
+    def make() -> dict[str, Any]:
+        raw = forwarded(
+            mail, sender=contact or f"Report form <no-reply@{_HERE}>", to=desk.abuse_address,
+            subject=f"Abuse report: {kind}", words=f"{kind}\n\n{words}", mark=nonce[:64],
+        )  # fmt: skip
+        return {"reference": accept(
+            raw, sender="", recipients=(desk.abuse_address,), channel=Channel.WEB, desk=desk,
+            at=at, peer=peer,
+        )}  # fmt: skip
+
+    answer, _first = once_for_key(nonce, who="form", digest=nonce[:64], make=make, at=at)
+    return str(answer["reference"])
+
+
+def _refuse_full(peer: str, *, at: datetime, queue_max: int) -> None:
+    if count_from_peer(peer, channel=Channel.WEB, since=at - timedelta(hours=1)) >= FORMS_HOURLY_MAX:
+        raise QueueIsFull(seconds=3600)
+    if count_unread(most=queue_max) >= queue_max:
+        raise QueueIsFull(seconds=600)
 
 
 def why_no_xarf(report: Any) -> str:

@@ -31,7 +31,7 @@ from tipstaff.webhooks.operations import try_webhook as try_webhook
 from tipstaff.words import Dispatch, Entry, Happening, ReportOutcome, Webhook
 
 from .desk import Desk
-from .hooks_of_customers import OWN_EVENTS, is_still_told, tell_switched_off, told_to_customers
+from .hooks_of_customers import OWN_EVENTS, is_still_told, tell_switched_off, told_to_customers, why_over
 from .sealed import keys_hidden
 
 READ_AT_A_TIME, READS_A_ROUND, SENT_AT_A_TIME = 1000, 20, 50
@@ -136,6 +136,9 @@ def send_due(
         if begun is None:
             continue
         dispatch, webhook = begun
+        if webhook.customer and (over := why_over(webhook)):
+            switch(webhook.key, on=False, note=over, at=now(), actor="worker")
+            continue
         if webhook.customer and not is_still_told(json.loads(dispatch.body), to=webhook.customer, closed=closed):
             operations.take_out(number)
             continue

@@ -4,6 +4,7 @@ Nothing of a case that they were not written to about, that is sealed, or whose 
 staff; no word of anybody's, and nothing about who complained. A reseller is told of the accounts below as well.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +16,17 @@ from tipstaff.ledger.queries import has_entry
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import cases_told, get_letter
-from tipstaff.registry.queries import accounts_above, accounts_below, get_customer
-from tipstaff.webhooks.queries import customers_on
-from tipstaff.words import Case, Entry, Happening, LetterKind, Webhook
+from tipstaff.registry.queries import (
+    accounts_above,
+    accounts_below,
+    chain_then,
+    get_customer,
+    represented_since,
+    represented_then,
+)
+from tipstaff.webhooks.operations import switch
+from tipstaff.webhooks.queries import customers_on, list_webhooks
+from tipstaff.words import Case, Entry, Happening, LetterKind, Standing, Webhook
 
 from .desk import Desk
 from .portal import is_sealed
@@ -32,7 +41,9 @@ OF_LETTERS: Mapping[LetterKind, str] = {
 }
 """What is told when a letter was handed over, or reached them another way. A reminder says that a person has read what
 they wrote and that the case stands; where it does not, the case closes."""
-OWN_EVENTS = (*dict.fromkeys([*OF_LETTERS.values(), DEADLINE_NEAR]),)
+CONTACTS_CHANGED = "contacts.changed"
+"""Somebody of the account's changed to whom letters go: the contacts of before get a letter, and programs this."""
+OWN_EVENTS = (*dict.fromkeys([*OF_LETTERS.values(), DEADLINE_NEAR, CONTACTS_CHANGED]),)
 NEAR = timedelta(hours=24)
 CASES_MAX = 100
 """So many cases one message names."""
@@ -43,17 +54,61 @@ def told_to_customers(entries: Sequence[Entry], *, closed: Collection[str]) -> d
     listening = customers_on()
     told: dict[str, list[Happening]] = {}
     for entry in entries if listening else ():
+        if entry.what == "portal.contacts_changed":
+            _tell_contacts_changed(entry, listening, told)
+            continue
         event, cases = _event(entry)
         of: dict[str, list[str]] = {}
         for case in cases[:CASES_MAX]:
             for customer in sorted(_may_know(case, closed=closed) & listening):
                 of.setdefault(customer, []).append(case.key)
         for customer, keys in of.items():
-            assert entry.seq is not None, "it stands in the chain"
-            told.setdefault(customer, []).append(
-                Happening(seq=entry.seq, entry=None, kind=event, at=entry.at, keys={"cases": keys})
-            )
+            told.setdefault(customer, []).append(_happening(event, entry, {"cases": keys}))
     return told
+
+
+def _tell_contacts_changed(entry: Entry, listening: Collection[str], told: dict[str, list[Happening]]) -> None:
+    """The account's own webhooks alone: a reseller's are told of cases."""
+    for customer in entry.about:
+        if customer in listening:
+            told.setdefault(customer, []).append(_happening(CONTACTS_CHANGED, entry, {"account": customer}))
+
+
+def _happening(kind: str, entry: Entry, keys: Mapping[str, str | Sequence[str]]) -> Happening:
+    assert entry.seq is not None, "it stands in the chain"
+    return Happening(seq=entry.seq, entry=None, kind=kind, at=entry.at, keys=keys)
+
+
+def why_over(hook: Webhook) -> str:
+    """Why a customer's webhook may tell nothing more; empty where it may. However the registry came to say so: by an
+    import, an undoing, or the desk.
+
+    The account has ended, or whoever made it was a contact, of it or of a reseller over it, and has not been one all
+    the time since. A colleague's ends where somebody lets them out.
+    """
+    customer = get_customer(hook.customer)
+    if customer is None or customer.standing is Standing.TERMINATED:
+        return "The account has ended."
+    maker = _MADE_BY.fullmatch(hook.made_by)
+    if maker is None:
+        return ""
+    then = represented_then(maker[1], at=hook.made_at).intersection(chain_then(hook.customer, at=hook.made_at))
+    since = represented_since(maker[1])
+    now = [hook.customer, *(account.key for account in accounts_above(hook.customer))]
+    if then and not any(key in then and key in since and since[key] <= hook.made_at for key in now):
+        return "Who made it is no contact of the account any more."
+    return ""
+
+
+_MADE_BY = re.compile(r"customer \((.+)\)")
+
+
+def end_of_the_gone(*, at: datetime) -> list[str]:
+    """Switch off customers' webhooks that may tell nothing more; their keys."""
+    ended = [(hook.key, why) for hook in list_webhooks() if hook.customer and hook.on and (why := why_over(hook))]
+    for key, why in ended:
+        switch(key, on=False, note=why, at=at, actor="worker")
+    return [key for key, _ in ended]
 
 
 def is_still_told(message: Mapping[str, Any], *, to: str, closed: Collection[str]) -> bool:

@@ -39,6 +39,7 @@ from tipstaff.words import (
 )
 
 from .answer_clock import answer_due
+from .complainants_brand import brand_for_complainant
 from .desk import Desk
 from .judging import matters_of_case
 from .reasons import INCIDENTS_MAX, reasons_for_complainant, reasons_for_customer
@@ -123,6 +124,7 @@ def tell_complainant(
     if kind is not LetterKind.OUTCOME and too_many_to(to, at=at, hourly_max=desk.complainant_hourly_max):
         record("letter.not_answered", at=at, actor="worker", about=[report.key], kind=kind, why="TOO_MANY_TO_THEM")
         return None
+    desk = desk.speaking_as(brand_for_complainant(report, desk=desk))
     language = language_for(kind, wanted=language_of_complainant(report, desk=desk, at=at))
     facts = LetterFacts(
         operator=desk.operator,
@@ -152,6 +154,7 @@ def tell_complainant(
         at=at,
         actor=actor,
         held=not desk.mail_out_ready,
+        brand=desk.brand,
     )
     desk.enqueue("letters", "all")
     return key

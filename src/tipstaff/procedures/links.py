@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from django.core.signing import BadSignature, Signer
 
-CONTACT, FORWARD = "contact-", "forward-"
-"""What the name of a link begins with that is no log-in: a proposed contact's, and one that a reseller passes on."""
+CONTACT, FORWARD, KEY = "contact-", "forward-", "key-"
+"""What the name of a link begins with that is no log-in: a proposed contact's, one that a reseller passes on, and a
+given key's."""
 
 
 class LinkTampered(ValueError):
@@ -33,6 +34,8 @@ class Link(enum.Enum):
     """A log-in of somebody of a customer's, which counts once: `12-3`."""
     CONTACT = ("tipstaff.portal.contact", "account/contact")
     """A proposed contact's word that it agrees."""
+    KEY = ("tipstaff.portal.key", "account/key")
+    """A contact's word that they can open what is closed by the key that they gave."""
     FORWARD = ("tipstaff.portal.forward", "f")
     """What a reseller passed on."""
 

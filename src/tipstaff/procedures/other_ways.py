@@ -5,7 +5,7 @@ reached and how that is known; only then does the time to answer begin.
 """
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -18,7 +18,9 @@ from tipstaff.cases.queries import (
     Narrowed,
     cases_of_letter,
     list_cases,
+    naming_still,
     standing_keys,
+    told_by_none,
     told_incidents,
 )
 from tipstaff.cases.rules import OPEN
@@ -30,20 +32,18 @@ from tipstaff.notices.operations import NotForAPersonToDecide, take_as_sent
 from tipstaff.notices.paper import NoAddress as NoAddress
 from tipstaff.notices.paper import NoFont as NoFont
 from tipstaff.notices.paper import address_lines, can_be_printed, letter_on_paper
-from tipstaff.notices.queries import cases_unreached, get_letter, unreached
+from tipstaff.notices.queries import cases_unreached, get_letter, notices_unreached, unreached
 from tipstaff.registry.queries import get_customer, representatives_of
 from tipstaff.words import Case, Entry, Letter, LetterKind, LetterState, Representative
 
 from .desk import Desk
 from .portal import is_sealed
-from .posting import hold_case_of, start_clock_of
+from .posting import UNNAMED, hold_case_of, start_clock_of
 
 KINDS = frozenset({LetterKind.NOTICE, LetterKind.REMINDER, LetterKind.MEASURE_TAKEN})
 """What somebody must know of: only these go another way."""
 FAILED = frozenset({LetterState.REFUSED, LetterState.RETURNED, LetterState.IN_DOUBT})
 PRINTED, POSTED, PHONED, REACHED = "letter.printed", "letter.posted", "letter.phoned", "letter.reached"
-UNNAMED = "letter.named_nobody"
-"""What came back had named these incidents; whoever is reached by it after all was told of them."""
 WORDS_MAX = 2000
 
 
@@ -101,9 +101,30 @@ def to_carry() -> list[tuple[Letter, Case]]:
     found = list_cases(states=OPEN, narrowed=narrowed, limit=len(standing)) if standing else []
     cases = {case.key: case for case in found if not is_sealed(case)}
     going_on = [key for key, stands in standing.items() if stands in cases]
-    letters = unreached(KINDS, cases=going_on, limit=CARRIED_MAX) if going_on else []
+    told = _told_by_others(notices_unreached(going_on))
+    letters = unreached(KINDS, cases=going_on, but=told, limit=CARRIED_MAX) if going_on else []
     pairs = ((letter, cases.get(standing.get(letter.case or "", ""))) for letter in reversed(letters))
     return [(letter, case) for letter, case in pairs if case is not None]
+
+
+def _told_by_others(notices: Mapping[str, bool]) -> set[str]:
+    """Those of these notices that name nothing any more that nobody was told of, or that a newer one of them does not
+    name too: nobody need be reached by them. By each: whether another letter was written after it."""
+    left = notices.keys() - naming_still(notices.keys())
+    unnamed = {
+        key: [i for e in entries_of(key, what=[UNNAMED]) for i in _incidents(e)] for key in notices if key in left
+    }
+    open_ = set(told_by_none([i for named in unnamed.values() for i in named]))
+    gone = set()
+    for key, named in unnamed.items():  # Newest first.
+        if notices[key] if not named else open_.isdisjoint(named):
+            gone.add(key)
+        open_.difference_update(named)
+    return gone
+
+
+def _incidents(entry: Entry) -> list[str]:
+    return cast(list[str], entry.detail["incidents"])
 
 
 def task_of(letter: Letter, case: Case, *, own_font: str = "") -> Task:
@@ -231,8 +252,7 @@ def note_reached(key: str, *, whom: str, how: str, desk: Desk, at: datetime, act
 def _told_again(letter: Letter) -> None:
     """What a letter that came back had named was taken as named to nobody; now it was, unless another letter did."""
     named = {
-        str(entry.detail["case"]): frozenset(cast(list[str], entry.detail["incidents"]))
-        for entry in entries_of(letter.key, what=[UNNAMED])
+        str(entry.detail["case"]): frozenset(_incidents(entry)) for entry in entries_of(letter.key, what=[UNNAMED])
     }
     for case in {*named, *cases_of_letter(letter.key, case=letter.case)}:
         untold = [incident for incident, told in told_incidents(case).items() if told is None]

@@ -12,11 +12,11 @@ from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.registry.operations import NotAContact, lock_customer, refuse_no_contact
 from tipstaff.registry.queries import get_customer, representatives_of
-from tipstaff.words import SEALED_TYPES, Case, Customer, LetterKind, Representative
+from tipstaff.words import SEALED_TYPES, Case, Customer, LetterKind, MailKeys, Representative
 
 from . import registering
 from .desk import Desk
-from .links import CONTACT, FORWARD
+from .links import CONTACT, FORWARD, KEY
 
 CONTACTS_MAX = 10
 
@@ -56,6 +56,19 @@ def ask_contact(proposed: Representative, *, number: int, customer: Customer, by
     facts = _facts(desk, language=proposed.language, customer=_named(customer), by=by)
     return _send(
         LetterKind.CONTACT_CHECK, facts=facts, to=proposed.email, link=f"{CONTACT}{number}", desk=desk, at=at, by=by
+    )  # fmt: skip
+
+
+def ask_key(
+    contact: Representative, keys: MailKeys, *, number: int, customer: Customer, desk: Desk, at: datetime
+) -> str:
+    """Ask a contact by a letter that only this key opens whether it is theirs; the letter's key. The link in it is made
+    when the letter goes, and stands nowhere else: whoever comes by it has opened the letter."""
+    desk = desk.speaking_to(customer)
+    facts = _facts(desk, language=contact.language, name=contact.name, customer=_named(customer))
+    return _send(
+        LetterKind.KEY_CHECK, facts=facts, to=contact.email, link=f"{KEY}{number}", desk=desk, at=at, by=contact.email,
+        keys=keys,
     )  # fmt: skip
 
 
@@ -110,7 +123,7 @@ def set_contacts(
         if one.bounced_at is None:
             facts = _facts(
                 desk, language=one.language, name=one.name, customer=_named(customer), by=by,
-                contacts=tuple(f"{each.name} <{each.email}>" for each in chain),
+                contacts=tuple(map(_reached_how, chain)),
             )  # fmt: skip
             _send(
                 LetterKind.CONTACTS_CHANGED, facts=facts, to=one.email, link=None, desk=desk, at=at, by=by,
@@ -150,18 +163,24 @@ def _facts(desk: Desk, *, name: str = "", **more: Any) -> LetterFacts:
     return LetterFacts(operator=desk.operator, abuse_contact=desk.abuse_address, representative=name, **more)
 
 
+def _reached_how(one: Representative) -> str:
+    """A contact in a letter, with by what letters to them are closed."""
+    by = [name for name, key in (("OpenPGP", one.openpgp_key), ("S/MIME", one.smime_certificate)) if key]
+    return f"{one.name} <{one.email}>" + (f" ({', '.join(by)})" if by else "")
+
+
 def _named(customer: Customer) -> str:
     return f"{customer.name} ({customer.key})"
 
 
 def _send(
     kind: LetterKind, *, facts: LetterFacts, to: str, link: str | None, desk: Desk, at: datetime, by: str,
-    case: str | None = None, step: str = "",
+    case: str | None = None, step: str = "", keys: MailKeys | None = None,
 ) -> str:  # fmt: skip
     key = queue_letter(
         kind, once=f"{kind}:{link or to}:{at.isoformat()}:{step}"[:255], to=to, log_in=link, case=case, report=None,
         draft=compose(kind, facts=facts), at=at, actor=f"customer ({by})", held=not desk.mail_out_ready,
-        brand=desk.brand,
+        brand=desk.brand, keys=keys,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key

@@ -10,6 +10,7 @@ from django.db import transaction
 from tipstaff.cases import rules
 from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
 from tipstaff.cases.queries import cases_of_letter, get_case, list_in, list_without_due, told_incidents
+from tipstaff.ledger.operations import record
 from tipstaff.notices.addresses import mailable
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
@@ -25,6 +26,8 @@ from .letters import notices_sent
 
 LETTERS_AT_A_TIME = 500
 HELD_FOR_LONG = timedelta(hours=1)
+UNNAMED = "letter.named_nobody"
+"""What came back had named these incidents; whoever is reached by it after all was told of them."""
 
 
 def post_letters(*, desk: Desk, post_next: Callable[[], Letter | None], now: Callable[[], datetime]) -> int:
@@ -69,9 +72,15 @@ def write_to_next_contact(letter: Letter, *, desk: Desk, at: datetime) -> str | 
 
 def tell_anew(case: str, letter: str, *, desk: Desk, at: datetime) -> str | None:
     """What this letter has named was named to nobody: it is told again; the new letter's key, if one was written."""
+    name_nobody(case, letter, at=at)
+    return tell_untold(case, desk=desk, at=at, actor="worker")
+
+
+def name_nobody(case: str, letter: str, *, at: datetime) -> None:
+    """What only this letter has named was named to nobody, until another letter does, or it reaches somebody."""
     waiting = [incident for incident, told in told_incidents(case).items() if told == letter]
     mark_told(case, incidents=waiting, letter=None)
-    return tell_untold(case, desk=desk, at=at, actor="worker")
+    record(UNNAMED, at=at, actor="worker", about=[letter, case], case=case, incidents=waiting)
 
 
 def renew_held_notices(*, desk: Desk, at: datetime) -> None:
@@ -96,6 +105,8 @@ def keys_of(letter: Letter, to: str) -> MailKeys:
     `to` is that address as a mail server takes it, and the registry may have it as the letter has it. Who was a contact
     when the letter was written and is none now has the keys of before; an address of a staging set-up is nobody's.
     """
+    if letter.keys is not None:
+        return letter.keys
     case = get_case(letter.case) if letter.case is not None else None
     customer = case.customer if case is not None else None
     if mailable(letter.to) != to:

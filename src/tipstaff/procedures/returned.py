@@ -10,11 +10,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from tipstaff.cases.operations import lock_case, mark_told, move_case
-from tipstaff.cases.queries import cases_of_letter, told_incidents
+from tipstaff.cases.operations import lock_case, move_case
+from tipstaff.cases.queries import cases_of_letter
 from tipstaff.cases.rules import IllegalMove
 from tipstaff.intake.queries import get_report
-from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import get_raw
 from tipstaff.notices.operations import mark_returned
 from tipstaff.notices.queries import letter_of_message
@@ -25,8 +24,7 @@ from tipstaff.words import CaseState, LetterKind, LetterState, Origin, ReadingRe
 
 from .books import nobody_to_write_to
 from .desk import Desk
-from .other_ways import UNNAMED
-from .posting import tell_anew
+from .posting import name_nobody, tell_anew
 
 
 def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
@@ -55,10 +53,7 @@ def take_back(report: str, *, desk: Desk, at: datetime) -> str | None:
             written = [tell_anew(case.key, letter.key, desk=desk, at=at) for case in cases]
             return next(filter(None, written), None)
         for case in cases:
-            # What only this letter has named was named to nobody.
-            waiting = [incident for incident, told in told_incidents(case.key).items() if told == letter.key]
-            mark_told(case.key, incidents=waiting, letter=None)
-            record(UNNAMED, at=at, actor="worker", about=[letter.key, case.key], case=case.key, incidents=waiting)
+            name_nobody(case.key, letter.key, at=at)
             with suppress(IllegalMove):  # It was closed or fixed meanwhile: nobody need be reached any more.
                 move_case(case.key, to=CaseState.WAITING_PERSON, at=at, actor="worker", why=why, about=(letter.key,))
         return None

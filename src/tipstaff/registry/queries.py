@@ -530,6 +530,12 @@ def count_customers() -> int:
     return CustomerRow.objects.count()
 
 
+def count_under_brand(brand: str, *, most: int) -> int:
+    """How many accounts that go on are directly the operator's under a brand, `most` at the most."""
+    rows = CustomerRow.objects.filter(brand=brand, reseller=None, is_reseller=False)
+    return len(rows.exclude(standing=Standing.TERMINATED.value).values_list("key")[:most])
+
+
 def customer_classes() -> tuple[dict[str, str], dict[str, str]]:
     """What kind each service is, by its key; and each customer, by theirs: `reseller`, the one kind of what they buy,
     `several kinds`, or `no service named`."""
@@ -603,6 +609,33 @@ def represented_since(email: str) -> dict[str, datetime]:
         if known_until is None or (customer in since and known_until >= since[customer]):
             since[customer] = min(known_from, since.get(customer, known_from))
     return since
+
+
+def represented_then(email: str, *, at: datetime) -> frozenset[str]:
+    """The customers in whose chain of contacts this address stood at `at`, as the registry knew it then."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT customer_id FROM registry_representativerow
+            WHERE upper(email) = upper(%(email)s) AND known_from <= %(at)s
+            UNION SELECT body ->> 'customer_id' FROM registry_pastrow
+            WHERE kept_table = 'registry_representativerow' AND upper(body ->> 'email') = upper(%(email)s)
+                AND known_from <= %(at)s AND known_until > %(at)s
+            """,
+            {"email": email.strip(), "at": at},
+        )
+        return frozenset(customer for (customer,) in cursor.fetchall())
+
+
+def chain_then(customer: str, *, at: datetime) -> list[str]:
+    """An account and the resellers over it at `at`, the nearest first, as the registry knew it then."""
+    found: list[str] = []
+    step: str | None = customer
+    while step is not None and step not in found:
+        found.append(step)
+        then = account_as_known(step, at=at, known_at=at)
+        step = then.customer.reseller if then is not None else None
+    return found
 
 
 def mail_keys_of(email: str, *, customer: str | None = None, written_at: datetime | None = None) -> MailKeys:

@@ -1,6 +1,7 @@
 """What the web room remembers: links for a first log-in, factors, sessions, failed log-ins, tokens. Private to it."""
 
 from datetime import datetime
+from typing import Literal
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -168,6 +169,33 @@ class ProposedContact(models.Model):
                 fields=["customer", "email"], condition=models.Q(ended_at=None), name="web_proposed_one"
             ),
         )
+
+
+class ProposedKey(models.Model):
+    """A key that a contact gave for their letters; it is used once they have opened a letter that is closed by it."""
+
+    customer = models.CharField(max_length=64)
+    email = models.CharField(max_length=254)
+    """The contact's, in small letters."""
+    openpgp_key = models.TextField(default="")
+    smime_certificate = models.TextField(default="")
+    """One of the two."""
+    says = models.TextField()
+    """Whose it says it is, and until when."""
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    """When it was shown to be theirs, or another took its place."""
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["customer", "email"], condition=models.Q(ended_at=None), name="web_proposed_key_one"
+            ),
+        )
+
+    @property
+    def kind(self) -> Literal["OpenPGP", "S/MIME"]:
+        return "S/MIME" if self.smime_certificate else "OpenPGP"
 
 
 class Brand(models.Model):

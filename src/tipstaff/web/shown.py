@@ -115,6 +115,7 @@ _LABELS: tuple[tuple[enum.Enum, str, str], ...] = (
     (LetterKind.IN_TOUCH, "Put in touch", "blue"),
     (LetterKind.LOG_IN_LINK, "Link to log in", "grey"),
     (LetterKind.CONTACT_CHECK, "Asked to be a contact", "grey"),
+    (LetterKind.KEY_CHECK, "Key to be shown as theirs", "grey"),
     (LetterKind.CONTACTS_CHANGED, "Contacts changed", "amber"),
     (LetterKind.PASSED_ON, "Passed on by a reseller", "blue"),
     (LetterKind.PASSED_ON_ANSWERED, "Answer to what was passed on", "blue"),

@@ -64,13 +64,15 @@ def make_webhook(
 @transaction.atomic
 def switch(key: str, *, on: bool, note: str = "", at: datetime, actor: str) -> Webhook:
     """Switch it on or off. What waits goes out once it is on again; what happens while it is off is told then too, as
-    far back as `TOLD_BACK`."""
+    far back as `TOLD_BACK`. Whoever switches on a customer's answers for it from then on, as if they had made it."""
     row = _locked(key)
     if row.on != on:
         row.on, row.note, row.failing_since = on, note, None
         if on:
             row.told_to = max(row.told_to, chain_before(at - TOLD_BACK))
-        row.save(update_fields=["on", "note", "failing_since", "told_to"])
+            if row.customer:
+                row.made_by, row.made_at = actor[:MADE_BY_MAX], at
+        row.save(update_fields=["on", "note", "failing_since", "told_to", "made_by", "made_at"])
         if on:
             DispatchRow.objects.filter(webhook=row, taken_at=None).update(due_at=at, attempts=0)
         record(f"webhook.switched_{'on' if on else 'off'}", at=at, actor=actor, about=_about(row), note=note)

@@ -576,12 +576,15 @@ def _brand_of(case: str) -> config.BrandConfig | None:
 
 
 def log_in_link(log_in: str, at: datetime) -> str:
-    """Where somebody of a customer's logs in, agrees to be a contact, or sees what their reseller passed on.
+    """Where somebody of a customer's logs in, agrees to be a contact, shows that a key is theirs, or sees what their
+    reseller passed on.
 
     Made anew for each letter, never stored.
     """
     if log_in.startswith(links.CONTACT):
         return _link(links.Link.CONTACT, log_in, at=at, lasts=CONTACT_LINK_LASTS)
+    if log_in.startswith(links.KEY):
+        return _link(links.Link.KEY, log_in, at=at, lasts=LOG_IN_LINK_LASTS)
     if log_in.startswith(links.FORWARD):
         return _link(links.Link.FORWARD, log_in, at=at, lasts=CASE_LINK_LASTS)
     return _link(links.Link.LOG_IN, log_in, at=at, lasts=LOG_IN_LINK_LASTS)

@@ -42,7 +42,7 @@ from tipstaff.procedures import (
     suspension,
 )
 from tipstaff.procedures.figures import count_usual
-from tipstaff.procedures.hooks_of_customers import note_deadlines_near
+from tipstaff.procedures.hooks_of_customers import end_of_the_gone, note_deadlines_near
 from tipstaff.procedures.sealed import closed_groups
 from tipstaff.sensors.queries import unjudged
 from tipstaff.webhooks.queries import any_on
@@ -269,6 +269,13 @@ def webhooks(timestamp: int) -> None:
 def deadlines_near(timestamp: int) -> None:
     """Every minute: cases that are due soon, where a customer's program wants to know."""
     note_deadlines_near(at=wiring.now(), closed=closed_groups(wiring.settings().staff.closed_groups))
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="webhooks_of_the_gone", queue="webhooks", queueing_lock="webhooks_of_the_gone", lock="webhooks")
+def webhooks_of_the_gone(timestamp: int) -> None:
+    """Every hour: customers' webhooks end with the account, and with the contact who made them."""
+    end_of_the_gone(at=wiring.now())
 
 
 @app.periodic(cron=_every(SWEEP_SECONDS))

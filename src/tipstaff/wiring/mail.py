@@ -68,6 +68,7 @@ def post_next() -> Letter | None:
             now=wiring.now,
             link=wiring.case_link,
             log_in_link=wiring.log_in_link,
+            report_link=wiring.report_link,
             keys_of=posting.keys_of,
             first=posting.hold_case_of,
             on_sent=partial(posting.start_clock_of, desk=wiring.desk()),

@@ -4,6 +4,8 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from .holders import MailKeys
+
 
 class LetterKind(enum.StrEnum):
     """What a letter says."""
@@ -36,6 +38,8 @@ class LetterKind(enum.StrEnum):
     """To somebody of a customer's: a link by which they log in, once and within a day."""
     CONTACT_CHECK = "contact_check"
     """To somebody whom a customer proposes as a contact: a link by which they agree to get such letters."""
+    KEY_CHECK = "key_check"
+    """To a contact, closed by the key that they gave: a link by which they show that they can open it."""
     CONTACTS_CHANGED = "contacts_changed"
     """To the contacts of before: a customer's people changed who is written to, and to whom letters go now."""
     PASSED_ON = "passed_on"
@@ -162,3 +166,5 @@ class Letter:
     """The brand under whose name it goes; empty is the operator's own."""
     log_in: str | None = None
     """Whose log-in its link is for: `12-3`, the third link of the twelfth person."""
+    keys: MailKeys | None = None
+    """It goes closed by these and by no other, whatever stands on record for its reader; None goes by the record."""

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,12 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pysequoia import Profile, Tsk, decrypt
 
 from tipstaff import wiring
 from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import get_case, list_cases
+from tipstaff.config import MailOut
 from tipstaff.editions.queries import first_uses_of
 from tipstaff.enforcement.models import MeasureRow
 from tipstaff.intake.queries import reports_of_case
@@ -31,16 +36,20 @@ from tipstaff.procedures.editions import adopt_installed
 from tipstaff.registry.operations import designate, undo
 from tipstaff.registry.queries import changes_of, get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
-from tipstaff.web.models import Brand, Forward, PortalPerson, ProposedContact
+from tipstaff.testing.mailbox import Mailbox
+from tipstaff.web.models import Brand, Forward, PortalPerson, ProposedContact, ProposedKey
 from tipstaff.web.portal import account, contacts, reads, tokens
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.outgoing import TO_ALL_MAX, TO_ONE_MAX, contact_in_letter, holds_url, is_no_name
 from tipstaff.web.portal.people import PortalRole, role_on
+from tipstaff.wiring import mail
 from tipstaff.words import Case, CaseOutcome, CaseState, Letter, LetterKind, Representative, Role
 
 Clock = Callable[[timedelta], datetime]
 ORIGIN = "https://abuse.example.net"
-OPEN_TO_ALL = {"log_in", "log_out", "enter", "passkey", "agree", "company", "company_back", "company_second"}
+OPEN_TO_ALL = {
+    "log_in", "log_out", "enter", "passkey", "agree", "show_key", "company", "company_back", "company_second"
+}  # fmt: skip
 """Addresses by which somebody comes in or goes out, or whose link is the key; all others take somebody who is in."""
 
 _spec = importlib.util.spec_from_file_location("web_device", Path(__file__).with_name("device.py"))
@@ -529,6 +538,105 @@ def test_a_contact_is_proposed_agrees_by_mail_and_becomes_the_last_one(day: obje
     said = [(e.what, e.actor) for e in recent(about=case.customer, limit=20) if e.what.startswith("portal.contact")]
     assert said[0] == ("portal.contacts_changed", f"customer ({email})")
     assert ("portal.contact_proposed", f"customer ({email})") in said
+
+
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[EmailMessage]:
+    """What a mail server was handed of all letters that were due."""
+    with Mailbox() as box:
+        way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
+        monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
+        while mail.post_next() is not None:
+            pass
+        return [each.message for each in box.mails]
+
+
+def opened(mail: EmailMessage, secret: Tsk) -> str:
+    """What a mail says to whoever has this secret key; raises where it opens nothing."""
+    _, body = mail.iter_parts()
+    inside = decrypt(body.get_content(), decryptor=secret.decryptor()).bytes
+    assert inside is not None
+    plain = message_from_bytes(inside, policy=default).get_body(("plain",))
+    assert plain is not None
+    return str(plain.get_content())
+
+
+def test_a_contacts_key_counts_once_a_letter_that_only_it_opens_was_opened(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page, secret = f"/account/people/{case.customer}", Tsk.generate(f"Maja <{email}>", profile=Profile.RFC4880)
+    posted(monkeypatch)
+    client.post(f"{page}/key", {"key": str(secret)})
+    client.post(f"{page}/key", {"key": "-----BEGIN PGP PUBLIC KEY BLOCK-----"})
+    assert not ProposedKey.objects.exists(), "a secret key and half a key are refused"
+    assert "Nothing can be closed by this key" in client.get(page).content.decode()
+    client.post(f"{page}/key", {"key": str(secret.extract_certificate())})
+    assert "This key is used once you have opened" in client.get(page).content.decode()
+    assert representatives_of(case.customer)[0].openpgp_key == "", "nobody has shown it to be theirs"
+    row = max((x for x in list_letters(limit=500) if x.kind is LetterKind.KEY_CHECK), key=lambda x: x.key)
+    assert "{{portal_link}}" in row.body, "the link stands nowhere"
+    (letter,) = [each for each in posted(monkeypatch) if each["To"] == email]
+    link = re.search(r"https://\S+/account/key/\S+", opened(letter, secret))
+    assert link is not None
+    assert "/account/key/" not in letter.as_string()
+    path = link[0].removeprefix(ORIGIN)
+    assert Client().get(path).status_code == 200
+    assert representatives_of(case.customer)[0].openpgp_key == "", "mail filters open links"
+    assert Client().post(f"{path}x").status_code == 410
+    assert Client().post(path).status_code == 200
+    used = representatives_of(case.customer)[0]
+    assert (used.openpgp_key, used.verified_at) == (str(secret.extract_certificate()).strip(), wiring.now())
+    assert Client().post(path).status_code == 410
+    (told,) = [each for each in posted(monkeypatch) if each["To"] == email]
+    assert f"<{email}> (OpenPGP)" in " ".join(opened(told, secret).split()), "closed by it, and says so"
+    said = {e.what for e in recent(about=case.customer, limit=20)}
+    assert {"portal.key_proposed", "portal.contacts_changed"} <= said
+    client.post(f"{page}/key", {"act": "forget", "kind": "OpenPGP"})
+    assert representatives_of(case.customer)[0].openpgp_key == ""
+
+
+def test_nobody_gives_a_key_for_somebody_else_and_none_that_waited_too_long_counts(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    other = of_another(case)
+    client, _, _ = come_in(email)
+    page, key = (
+        f"/account/people/{case.customer}",
+        {"key": str(Tsk.generate("x <x@example.com>").extract_certificate())},
+    )
+    client.post(f"{page}/invite", {"email": "colleague@example.com", "role": "manages"})
+    colleague, _, _ = come_in("colleague@example.com", asked=True)
+    assert "Give a key" not in colleague.get(page).content.decode()
+    colleague.post(f"{page}/key", key)
+    assert client.post(f"/account/people/{other.customer}/key", key).status_code == 404
+    assert not ProposedKey.objects.exists()
+    client.post(f"{page}/key", key)
+    first = last_link(LetterKind.KEY_CHECK, email)
+    client.post(f"{page}/key", key)
+    assert Client().post(first).status_code == 410, "another took its place"
+    late = last_link(LetterKind.KEY_CHECK, email)
+    clock(timedelta(days=1))
+    assert Client().post(late).status_code == 410
+    client.post(f"{page}/key", key)
+    assert ProposedKey.objects.count() == 2, "it takes a fresh log-in"
+    assert representatives_of(case.customer)[0].openpgp_key == ""
+
+
+def test_a_program_gives_its_persons_key_and_takes_none_back(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    reads, keeps = (Client(headers={"Authorization": f"Bearer {token_for(client, x)}"}) for x in ("read", "keys"))
+    key = str(Tsk.generate("x <x@example.com>").extract_certificate())
+    given = {"account": case.customer, "key": key}
+    assert reads.post("/api/own/keys", given, "application/json").status_code == 403
+    for wrong, status in (({"account": of_another(case).customer}, 404), ({"key": "x"}, 422)):
+        assert keeps.post("/api/own/keys", {**given, **wrong}, "application/json").status_code == status
+    answer = keeps.post("/api/own/keys", given, "application/json").json()
+    assert (answer["kind"], answer["used"]) == ("OpenPGP", False)
+    asked = f"/api/own/keys?account={case.customer}"
+    assert keeps.get(asked).json() == [answer]
+    assert Client().post(last_link(LetterKind.KEY_CHECK, email)).status_code == 200
+    assert keeps.get(asked).json() == [{**answer, "used": True}]
 
 
 def test_the_order_of_contacts_changes_and_never_leaves_nobody_reachable(day: object, clock: Clock) -> None:

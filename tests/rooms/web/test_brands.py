@@ -13,9 +13,10 @@ from tipstaff.cases.models import CaseRow
 from tipstaff.cases.queries import list_cases
 from tipstaff.config import BrandConfig, MailOut
 from tipstaff.intake.queries import list_reports
+from tipstaff.notices.models import LetterRow
 from tipstaff.notices.queries import get_letter, list_letters
 from tipstaff.procedures.desk import Desk
-from tipstaff.procedures.letters import tell_customer
+from tipstaff.procedures.letters import tell_complainant, tell_customer
 from tipstaff.procedures.portal import send_log_in_link
 from tipstaff.registry.operations import add_customer, designate
 from tipstaff.registry.queries import get_customer
@@ -193,6 +194,9 @@ def test_a_letters_link_leads_to_the_brand_that_its_text_speaks_for(
     theirs, others = told(north, at), told(other_than(north), at)
     add_customer(replace(customer_of(north), brand=""), at=at, actor="lena")
     add_customer(replace(customer_of(other_than(north)), brand="north"), at=at, actor="lena")
+    report = next(one for one in list_reports(limit=200) if one.incidents and one.incidents[0].case and one.sender)
+    answer = tell_complainant(LetterKind.ACKNOWLEDGEMENT, report=report, once="x", desk=wiring.desk(), at=at)
+    LetterRow.objects.filter(key=answer).update(brand="north")
     with Mailbox() as box:
         way_out = MailOut(host=box.host, port=box.port, from_address="abuse@operator.example.net")
         monkeypatch.setattr(wiring, "mail_server", lambda: way_out)
@@ -203,6 +207,8 @@ def test_a_letters_link_leads_to_the_brand_that_its_text_speaks_for(
     assert "https://help.north.example.net/p/" in texts[theirs.key], "moved to another brand since it was written"
     assert "https://abuse.example.net/p/" in texts[others.key]
     assert "https://help.north.example.net/" not in texts[others.key]
+    assert "https://help.north.example.net/r/" in texts[answer or ""], "where a complainant sees how it stands"
+    assert "/p/" not in texts[answer or ""]
 
 
 def test_a_letter_on_an_edition_leads_to_the_brands_own_host(north: Case) -> None:

@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.test import Client
 
 from tipstaff import wiring
 from tipstaff.intake.queries import get_report, list_reports, origin_of
+from tipstaff.intake.sieve import Sifted, sift
 from tipstaff.ledger.queries import get_raw
 from tipstaff.procedures import complaint
+from tipstaff.procedures.handing_in import LARGEST_OCTETS
 from tipstaff.words import Channel, ReportOutcome
 
 TOKEN = "a token that is long enough"
@@ -162,6 +166,63 @@ def test_a_form_leads_to_the_page_where_its_sender_sees_what_becomes_of_it(
     assert allegation.moment.error_seconds == 60  # The second was never said.
     assert read.reading is not None
     assert read.reading.reporter.address == "jo@example.org"
+
+
+SPAM = b"""Received: from sender.example.net (unknown [203.0.113.77]) by mx.example.org; Mon, 4 May 2026 10:00:00 +0200
+From: Prize <prize@sender.example.net>
+To: jo@example.org
+Subject: You won
+Date: Mon, 4 May 2026 10:00:00 +0200
+Message-ID: <1@sender.example.net>
+
+Claim it now.
+""".replace(b"\n", b"\r\n")
+
+
+def test_a_whole_mail_that_is_dropped_needs_nothing_else_and_is_kept_as_it_was(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = ticket(api)
+    later(monkeypatch, at, seconds=20)
+
+    def dropped(content: bytes, **more: str) -> HttpResponse:
+        file = SimpleUploadedFile("prize.eml", content, content_type="message/rfc822")
+        return api.post("/report", {"kind": "messaging/spam", "ticket": opened, "message": file, **more})
+
+    for wrong in ({"kind": ""}, {"mail": "no"}):
+        assert dropped(SPAM, **wrong).status_code == 400
+    assert "This is no whole mail" in dropped(b"\xff\xfe a picture").content.decode()
+    assert dropped(b"From: x\r\n\r\n" + b"x" * LARGEST_OCTETS).status_code == 400
+    assert list_reports() == []
+    assert dropped(SPAM, mail="jo@example.org").status_code == 302
+    assert dropped(SPAM, mail="jo@example.org").status_code == 302, "the same form sent twice"
+    [report] = list_reports()
+    assert SPAM in get_raw(report.evidence)
+    complaint.understand(report.key, desk=wiring.desk(), at=wiring.now())
+    read = get_report(report.key)
+    assert read is not None
+    assert read.reading is not None
+    assert (read.channel, read.reading.reporter.address) == (Channel.WEB, "jo@example.org")
+    assert [(i.allegation.type, str(i.allegation.source)) for i in read.incidents] == [
+        ("messaging/spam", "203.0.113.77")
+    ]
+
+
+def test_the_sieve_unfolds_what_is_dropped_before_it_is_kept(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def sifted(raw: bytes, **more: object) -> Sifted:
+        seen.append(raw)
+        return sift(raw, **more)  # type: ignore[arg-type]  # as it was asked
+
+    monkeypatch.setattr(complaint, "sift", sifted)
+    opened = ticket(api)
+    later(monkeypatch, at, seconds=20)
+    file = SimpleUploadedFile("x.eml", SPAM, content_type="message/rfc822")
+    assert api.post("/report", {"kind": "messaging/spam", "ticket": opened, "message": file}).status_code == 302
+    assert [SPAM in raw for raw in seen] == [True]
 
 
 def test_a_time_whose_zone_is_unknown_is_kept_without_one(

@@ -11,9 +11,12 @@ import tipstaff.attribution.sources as built_in
 from tipstaff import wiring
 from tipstaff.attribution.operations import take_in
 from tipstaff.attribution.protocol import Options
+from tipstaff.cases.queries import list_cases
 from tipstaff.ledger.canonical import plain
+from tipstaff.ledger.queries import recent
 from tipstaff.registry import operations as registry
 from tipstaff.web.console.lanes import Row, picture, rows_of, rows_on_record
+from tipstaff.web.console.reads import attribution_in
 from tipstaff.words import (
     PUBLIC,
     Attribution,
@@ -98,6 +101,45 @@ def test_a_host_name_is_asked_of_the_registrys_sites(desk):
     assert 'href="/console/customers/acct-2"' in shown
 
 
+def test_the_answer_shows_what_the_registry_knew_at_an_earlier_time(desk):
+    later = {"at": BY["at"] + timedelta(days=1), "actor": "engineer"}
+    held = {"tier": Tier.CUSTOMER, "kind": HoldingKind.STATIC, "held_from": BEGIN, "source": "plan"}
+    number = registry.hold(prefix=ip_network("198.51.100.66/32"), customer="acct-1", **held, **BY)
+    registry.end_holding(number, held_until=NOON - timedelta(hours=1), **later)
+    registry.hold(prefix=ip_network("198.51.100.67/32"), customer="acct-2", **held, **later)
+
+    def then(address: str, known_at: str) -> tuple[str, str]:
+        shown = ask(desk, address=address, at="2026-03-10 12:00:00", known_at=known_at)
+        part = shown[shown.index('id="t-h"') : shown.index('id="p-h"')]
+        before, _, after = part.partition("What it came to know later")
+        return before, after
+
+    before, after = then("198.51.100.66", "2026-03-11 06:00:00")
+    assert "1 row of then stands no more." in before
+    assert ("acct-1" in before, after) == (True, "")
+    before, after = then("198.51.100.67", "2026-03-11 06:00:00")
+    assert "0 rows of then stand no more, and 1 came later." in before
+    assert ("acct-2" in before, "acct-2" in after) == (False, True)
+    for address in ("198.51.100.66", "198.51.100.67"):
+        assert "It says the same of this time now." in then(address, "2026-03-13T00:00:00+00:00")[0]
+    assert 'id="t-h"' not in ask(desk, address="198.51.100.66", at="2026-03-10 12:00:00")
+
+
+def test_a_log_in_that_a_log_names_is_shown_as_the_registry_knew_it(desk):
+    shown = ask(desk, address="198.51.100.7", at="2026-03-10 13:00:00", known_at="2026-03-11 00:00:00")
+    assert "login alice" in shown[shown.index('id="t-h"') : shown.index('id="p-h"')]
+
+
+def test_a_case_leads_to_what_the_registry_knew_at_its_verdict(day, log_in):
+    entry = next(e for e in recent(limit=5000) if e.what == "incident.judged" and e.detail.get("customer"))
+    found = attribution_in([entry], resource="192.0.2.7")
+    assert found is not None
+    page = log_in(Role.ANALYST).get(f"/console/held?{found.question}&{found.as_known}")
+    assert f"As the registry knew it at {entry.at:%Y-%m-%d %H:%M:%S} UTC" in page.content.decode()
+    case = list_cases(limit=1)[0]
+    assert "with what the registry knew then" in log_in(Role.ANALYST).get(f"/console/cases/{case.key}").content.decode()
+
+
 @pytest.mark.parametrize(
     ("question", "sentence"),
     [
@@ -107,6 +149,8 @@ def test_a_host_name_is_asked_of_the_registrys_sites(desk):
         ({"address": "198.51.100.7", "at": "noon"}, "is not a time; write one like 2026-03-01T12:00:00Z."),
         ({"address": "198.51.100.7", "at": "0001-01-01"}, "is no time that a log could have;"),
         ({"address": "198.51.100.7", "at": "2031-01-01"}, "lies in the future, and nobody has held anything then."),
+        ({"address": "198.51.100.7", "known_at": "then"}, "is no time at which the registry knew something;"),
+        ({"address": "198.51.100.7", "known_at": "2026-02-31 12:00"}, "is no time at which the registry knew"),
         ({"address": "198.51.100.7", "precision": "-1"}, "The precision is between 0 seconds and a year."),
         ({"address": "<b>.example", "protocol": "x"}, "is no protocol; write tcp, udp, or its IANA number."),
     ],

@@ -293,6 +293,7 @@ WITH_A_TOKEN = {"/api/reports/in", "/api/sightings/in"}
 SIGNED = {"POST /registry/deliveries"}
 OWN = {
     "GET /own/accounts", "GET /own/cases", "GET /own/cases/{key}", "POST /own/cases/{key}/answer", "GET /own/measures",
+    "GET /own/keys", "POST /own/keys",
     "GET /own/webhooks", "POST /own/webhooks", "POST /own/webhooks/{key}", "DELETE /own/webhooks/{key}",
     "GET /own/webhooks/{key}/dispatches",
 }  # fmt: skip

@@ -17,6 +17,7 @@ from pydantic import Field
 from tipstaff import wiring
 from tipstaff.cases.queries import get_case, lineage_of, standing_key
 from tipstaff.cases.rules import OPEN, IllegalMove
+from tipstaff.host.envelopes import KEY_CHARACTERS_MAX
 from tipstaff.notices import place_shown
 from tipstaff.notices.queries import cases_told
 from tipstaff.procedures.answers import WORDS_MAX, answer_case, appeal_case
@@ -26,7 +27,7 @@ from tipstaff.webhooks import queries as hook_queries
 from tipstaff.words import Answer, Case, Customer, Measure, Webhook
 
 from ..models import PortalPerson, PortalToken
-from ..portal import people, webhooks
+from ..portal import mail_keys, people, webhooks
 from ..portal.people import PortalRole, role_on
 from ..portal.reads import PortalPage, account_keys, accounts_of, in_force_on, known_page, portal_page
 from ..portal.tokens import OwnScope
@@ -147,6 +148,24 @@ class _Seen:
     role: PortalRole
 
 
+class OwnKeyOut(Schema):
+    """A key for letters to a token's person."""
+
+    kind: Literal["OpenPGP", "S/MIME"]
+    says: str
+    """Its fingerprint, whose it says it is, and until when; or why it is no use any more."""
+    used: bool
+    """False while they have not opened the letter that is closed by it."""
+
+
+class OwnKeyIn(Schema):
+    """A public key for letters to a token's person."""
+
+    account: str
+    key: Annotated[str, Field(max_length=KEY_CHARACTERS_MAX)]
+    """An ASCII-armoured OpenPGP key, or an S/MIME certificate as PEM."""
+
+
 class OwnWebhookOut(Schema):
     """Where a program of theirs is told of their cases. Its secret is not in it."""
 
@@ -166,7 +185,8 @@ class OwnWebhookIn(Schema):
     account: Annotated[str, Field(max_length=64)]
     url: Annotated[str, Field(max_length=webhooks.URL_MAX)]
     events: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=len(OWN_EVENTS))]
-    """`case.opened`, `case.deadline_near`, `case.decided`, `case.closed`, `measure.in_force`, `measure.lifted`."""
+    """`case.opened`, `case.deadline_near`, `case.decided`, `case.closed`, `measure.in_force`, `measure.lifted`,
+    `contacts.changed`."""
 
 
 class OwnWebhookMadeOut(Schema):
@@ -304,6 +324,30 @@ def act_on_own_webhook(request: HttpRequest, key: str, asked: OwnActIn) -> OwnWe
 def list_own_dispatches(request: HttpRequest, key: str) -> list[OwnDispatchOut]:
     """The newest 50 that were sent to it or wait to be. What was taken is kept for 30 days."""
     return [OwnDispatchOut(**one) for one in webhooks.told_of(_hook(request, key))]
+
+
+@router.get("/keys", auth=Own(OwnScope.KEYS), response=list[OwnKeyOut])
+def list_own_keys(request: HttpRequest, account: str) -> list[OwnKeyOut]:
+    """By what letters to the token's person about an account are closed, and what waits to be shown as theirs."""
+    customer, person, at = _managed(request, account), _person(request), wiring.now()
+    contact = mail_keys.own_contact(person, customer.key)
+    used = mail_keys.says_of(contact, at=at) if contact is not None else []
+    waits = mail_keys.proposed_by(person, customer.key, at=at)
+    found = [OwnKeyOut(kind=kind, says=says, used=True) for kind, says in used]
+    return [*found, *([OwnKeyOut(kind=waits.kind, says=waits.says, used=False)] if waits is not None else [])]
+
+
+@router.post("/keys", auth=Own(OwnScope.KEYS), response=OwnKeyOut)
+def give_own_key(request: HttpRequest, given: OwnKeyIn) -> OwnKeyOut:
+    """Give a key for letters to the token's person; 422 where nothing can be closed by it.
+
+    They get a letter that only this key opens, and it is used once they have followed the link in it.
+    """
+    customer = _managed(request, given.account)
+    waits = _or_refused(
+        lambda: mail_keys.propose(given.key.strip(), customer=customer, by=_person(request), at=wiring.now())
+    )
+    return OwnKeyOut(kind=waits.kind, says=waits.says, used=False)
 
 
 def _or_refused(act: Callable[[], _T]) -> _T:

@@ -1,24 +1,26 @@
 """Who held it: an analyst asks address, port, time and precision, and sees the answer, its proof and the history."""
 
-from datetime import UTC, timedelta
-from ipaddress import ip_address
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
 from tipstaff import wiring
 from tipstaff.attribution.match import Window, window_of
-from tipstaff.procedures.lookup import Known, known_of
+from tipstaff.procedures.lookup import RESOURCE_KINDS, Known, known_of
 from tipstaff.procedures.offender import who_did_it
 from tipstaff.procedures.questions import REASONS, NoQuestion, question_of
 from tipstaff.registry.names import plain_host_name
-from tipstaff.registry.queries import sites_named_within
-from tipstaff.words import Allegation, Attribution
+from tipstaff.registry.queries import holdings_as_known, resource_holders, sites_named_within
+from tipstaff.words import Allegation, Attribution, Resource
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
-from .lanes import LANES_MAX, moved, picture, rows_of
+from .lanes import LANES_MAX, Row, moved, picture, rows_of
 from .page import show_console
 
 AROUND = {
@@ -29,7 +31,7 @@ AROUND = {
     "year": ("a year", timedelta(days=365)),
 }
 """How much the picture shows before and after the asked window."""
-FIELDS = ("address", "port", "protocol", "at", "precision", "destination", "destination_port")
+FIELDS = ("address", "port", "protocol", "at", "precision", "destination", "destination_port", "known_at")
 ROWS_MAX = 200
 
 
@@ -80,6 +82,7 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
         holdings=_with(known.holdings, answer.proof), bindings=_with(known.bindings, answer.bindings),
         identities=_with(known.identities, answer.identities), gaps=known.gaps, sites=sites, answer=answer,
     )  # fmt: skip
+    then = _as_known(asked["known_at"], question.address, window, answer) if not host else None
     drawn = {"begin": begin, "end": end, "earliest": window.earliest, "latest": window.latest}
     return {
         "answer": answer,
@@ -92,7 +95,60 @@ def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
         "wide": picture(rows, width=1000, **drawn) if rows else None,
         "narrow": picture(rows, width=340, **drawn) if rows else None,
         "lanes_left_out": max(0, len({r.lane for r in rows}) - LANES_MAX),
+        "then": then,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """What the registry said of the address as it stood at an earlier time; logs have no such past."""
+
+    known_at: datetime
+    rows: list[Row]
+    gone: list[Row]
+    """Believed then, and not now."""
+    new: list[Row]
+    """Believed now, and not then."""
+
+
+def _as_known(
+    text: str, address: IPv4Address | IPv6Address, window: Window, answer: Attribution
+) -> Then | None:  # fmt: skip
+    if not text:
+        return None
+    try:
+        said = parse_datetime(text.replace(" ", "T", 1))
+    except ValueError:
+        said = None
+    if said is None:
+        raise NoQuestion(f"{text[:40]!r} is no time at which the registry knew something; write 2026-03-01 12:00:00")
+    known_at = said if said.tzinfo is not None else said.replace(tzinfo=UTC)
+    names = {(RESOURCE_KINDS[i.kind], i.value) for i in answer.identities if i.kind in RESOURCE_KINDS}
+
+    def believed(known_at: datetime) -> list[Row]:
+        moments = (window.earliest, window.latest)
+        held = dict.fromkeys(h for at in moments for h in holdings_as_known(address, at=at, known_at=known_at))
+        named = dict.fromkeys(
+            r for kind, name in sorted(names) for at in moments
+            for r in resource_holders(kind, name, at=at, known_at=known_at)
+        )  # fmt: skip
+        rows = rows_of(holdings=held, bindings=(), identities=(), gaps=(), sites=(), answer=answer)
+        return [*rows, *map(_row_of, named)]
+
+    then, now = believed(known_at), believed(wiring.now())
+    return Then(
+        known_at=known_at, rows=then, gone=[row for row in then if row not in now],
+        new=[row for row in now if row not in then],
+    )  # fmt: skip
+
+
+def _row_of(held: Resource) -> Row:
+    """A log-in, circuit or MAC that a log names, and whose the registry says it is."""
+    return Row(
+        word="registry", what=f"{held.kind} {held.name}", ports="all", customer=held.customer or "",
+        service=held.service or "", since=held.held_from, until=held.held_until, sure=(held.held_from, held.held_until),
+        shown_by=held.source, proves=False, tone="blue",
+    )  # fmt: skip
 
 
 def _with(rows: tuple[Any, ...], proof: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -488,6 +488,8 @@ class Attributed:
     """Of the rows over time, for a wide page and for a phone, each with when it is shown."""
     question: str
     """The query that asks the same of what is known today; empty where it was no address at some time."""
+    as_known: str
+    """What makes it ask of the registry as it was known when the verdict was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -717,6 +719,7 @@ def attribution_in(entries: Sequence[Entry], *, resource: str) -> Attributed | N
     return Attributed(
         grade=str(entry.detail.get("grade", "")), reason=str(entry.detail.get("attribution", "")), rows=rows,
         earliest=earliest, latest=latest, pictures=pictures, question=question,
+        as_known=urlencode({"known_at": f"{entry.at:%Y-%m-%d %H:%M:%S.%f}"}),
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ from ..passkeys import NotThatPasskey, passkeys_work, take_one
 from ..said import LANGUAGES, Sentence, language_of, say
 from ..sessions import enter_portal, is_fresh, is_strong, person_in
 from ..tokens import DAYS_MAX
-from . import contacts, forwards, tokens
+from . import contacts, forwards, mail_keys, tokens
 from . import people as own
 from .company import company, is_linked
 from .factor import NoCode, show_code
@@ -357,11 +357,14 @@ def _case(request: PersonRequest, key: str) -> tuple[PortalPage, bool]:
 def people(request: PersonRequest, customer: str) -> HttpResponse:
     """Who may see what a customer is told of: the contacts on record, and whom they let in."""
     account, role = managed(request, customer, PortalRole.READS)
+    at, mine = wiring.now(), mail_keys.own_contact(request.person, account.key)
     return show_inside(
         request, "tipstaff/portal/people.html", customer=account, contacts=representatives_of(account.key),
         colleagues=own.colleagues_of(account.key), roles=list(PortalRole), manages=own.may(role, PortalRole.MANAGES),
         sets=contacts.manages_contacts(request.person, account.key), named=LANGUAGES,
         proposed=contacts.proposed_for(account.key, at=wiring.now()), zones=sorted(available_timezones()),
+        mine=mine, key_says=mail_keys.says_of(mine, at=at) if mine is not None else [],
+        key_waits=mail_keys.proposed_by(request.person, account.key, at=at),
     )  # fmt: skip
 
 
@@ -491,6 +494,53 @@ def agree(request: HttpRequest, token: str) -> HttpResponse:
     if not agreed:
         return private(show_public(request, page, gone=True, status=410))
     return private(show_public(request, page, on_record=found.language, agreed=True, **shown))
+
+
+@require_POST
+@inside
+def set_key(request: PersonRequest, customer: str) -> HttpResponse:
+    """Give a key for one's own letters, or take one back."""
+    account, _ = managed(request, customer, PortalRole.MANAGES)
+    at, language = wiring.now(), language_of(request, otherwise=request.person.language)
+    if not is_fresh(request, at=at):
+        messages.error(request, say(language, "Log in again to change contacts: a screen left open is not enough."))
+        return redirect("account:log_in")
+    try:
+        _pace(request, "contacts", _CONTACTS_A_MINUTE)
+        if request.POST.get("act") == "forget":
+            if mail_keys.forget(request.POST.get("kind", ""), customer=account, by=request.person, at=at):
+                messages.success(request, say(language, "Changed; the contacts are told by letter."))
+        else:
+            mail_keys.propose(request.POST.get("key", "").strip(), customer=account, by=request.person, at=at)
+            messages.success(request, say(language, "A letter that this key opens is on its way to {email}.",
+                                          email=request.person.email))  # fmt: skip
+    except Sentence as why:
+        messages.error(request, why.said(language))
+    return redirect("account:people", account.key)
+
+
+# The link is the key and no cookie is; see `views.case`.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def show_key(request: HttpRequest, token: str) -> HttpResponse:
+    """Somebody has opened the letter that is closed by their key, and uses it from now on, by a button."""
+    at, page = wiring.now(), "tipstaff/portal/key.html"
+    try:
+        found = mail_keys.key_of_link(open_link(Link.KEY, token, at=at), at=at)
+    except (LinkTampered, LinkExpired):
+        found = None
+    customer = get_customer(found.customer) if found is not None else None
+    if found is None or customer is None:
+        return private(show_public(request, page, gone=True, status=410))
+    shown: dict[str, Any] = {"customer": customer, "proposed": found}
+    if request.method != "POST":
+        return private(show_public(request, page, **shown))
+    try:
+        used = mail_keys.show(found.pk, at=at)
+    except Sentence as why:
+        return private(show_public(request, page, trouble=why.said(language_of(request)), status=409, **shown))
+    return private(show_public(request, page, gone=not used, used=used, status=200 if used else 410, **shown))
 
 
 def _pace(request: PersonRequest, what: str, quota: int) -> None:

@@ -104,7 +104,7 @@ def agree(number: int, *, at: datetime) -> bool:
             name=row.name, email=row.email, language=row.language, timezone=row.timezone, phone=row.phone,
             verified_at=at,
         )  # fmt: skip
-        _set(
+        change_contacts(
             customer, lambda chain: [*(one for one in chain if one.email.lower() != agreed.email), agreed],
             by=row.proposed_by, why=f"{row.email} agreed", at=at,
         )  # fmt: skip
@@ -135,7 +135,7 @@ def move_up(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -
         chain[above], chain[place] = chain[place], chain[above]
         return chain
 
-    return _set(customer, edit, by=by.email, why=f"{email} was moved up", at=at)
+    return change_contacts(customer, edit, by=by.email, why=f"{email} was moved up", at=at)
 
 
 def remove(email: str, *, customer: Customer, by: PortalPerson, at: datetime) -> None:
@@ -145,7 +145,7 @@ def remove(email: str, *, customer: Customer, by: PortalPerson, at: datetime) ->
         del chain[_place(chain, email)]
         return chain
 
-    _set(customer, edit, by=by.email, why=f"{email} was taken out", at=at)
+    change_contacts(customer, edit, by=by.email, why=f"{email} was taken out", at=at)
 
 
 def manages_contacts(person: PortalPerson, customer: str) -> bool:
@@ -160,9 +160,10 @@ def _place(chain: list[Representative], email: str) -> int:
     return found
 
 
-def _set(
+def change_contacts(
     customer: Customer, edit: Callable[[list[Representative]], list[Representative]], *, by: str, why: str, at: datetime
 ) -> bool:
+    """Let somebody change a customer's contacts; False where it is so already. Raise NotSet."""
     try:
         return set_contacts(customer, edit, by=by, why=why, desk=wiring.desk(), at=at)
     except ContactsKept as kept:

@@ -32,6 +32,8 @@ class OwnScope(enum.StrEnum):
     """Answers to cases."""
     WEBHOOKS = "webhooks"
     """Webhooks of accounts that their person manages."""
+    KEYS = "keys"
+    """The person's own keys for their letters: given, never taken back."""
 
 
 class NotMade(Sentence):

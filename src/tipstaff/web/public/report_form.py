@@ -3,6 +3,8 @@
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +18,9 @@ from django.views.decorators.http import require_http_methods
 
 from tipstaff import wiring
 from tipstaff.intake.shaping import port_in
-from tipstaff.procedures.handing_in import QueueIsFull, hand_in_form
+from tipstaff.procedures.handing_in import LARGEST_OCTETS, QueueIsFull, hand_in_form, hand_in_mail
 
+from ..brands import brand_asked
 from ..pages import show_public
 from ..said import language_of, say
 
@@ -61,15 +64,23 @@ def report_form(request: HttpRequest) -> HttpResponse:
     if nonce is None or request.POST.get("website"):
         # Not said which: a person reads one sentence, a program learns nothing.
         return _show(request, given, [("", "The form was open too long or was sent too soon; send it once more.")])
-    report, troubles = _report(given)
-    if troubles:
-        return _show(request, given, troubles)
+    dropped, troubles = _dropped(request, given)
+    report, wrong = ({}, []) if dropped or troubles else _report(given)
+    if troubles or wrong:
+        return _show(request, given, [*troubles, *wrong])
     at = wiring.now()
+    how: dict[str, Any] = {
+        "nonce": nonce, "desk": wiring.desk(), "at": at, "peer": request.META.get("REMOTE_ADDR") or "",
+        "queue_max": own.queue_max, "brand": brand_asked(request),
+    }  # fmt: skip
     try:
-        reference = hand_in_form(
-            report, nonce=nonce, desk=wiring.desk(), at=at, peer=request.META.get("REMOTE_ADDR") or "",
-            queue_max=own.queue_max,
-        )  # fmt: skip
+        if dropped:
+            words = "\n".join(filter(None, (given["offender"], given["evidence"][:_LONGEST_EVIDENCE])))
+            reference = hand_in_mail(
+                dropped, kind=dict(KINDS)[given["kind"]], words=words, contact=given["mail"], **how
+            )  # fmt: skip
+        else:
+            reference = hand_in_form(report, **how)
     except QueueIsFull as why:
         page = _show(request, given, [("", "Too many reports came at once. Send it again later, or write us a mail.")])
         page.status_code = 429
@@ -99,6 +110,25 @@ def _nonce(ticket: str) -> str | None:
         return str(said["n"]) if _FASTEST_SECONDS <= age <= _OPEN_SECONDS else None
     except (signing.BadSignature, KeyError, TypeError, ValueError):
         return None
+
+
+def _dropped(request: HttpRequest, given: dict[str, str]) -> tuple[bytes, list[tuple[str, str]]]:
+    """The mail that was dropped into the form, or what is wrong with it; nothing where none was. With a whole mail the
+    rest need not be told: it is read as if it had been forwarded."""
+    file = request.FILES.get("message")
+    if file is None or not file.size:
+        return b"", []
+    if file.size > LARGEST_OCTETS:
+        return b"", [("message", "This file is larger than 5 MiB; send it to us by mail.")]
+    content, troubles = file.read(), []
+    headers = {name.lower() for name in message_from_bytes(content[:65536], policy=default)}
+    if not {"from", "received", "date", "message-id"} & headers:
+        troubles.append(("message", "This is no whole mail: save it with its headers, as .eml, and choose that file."))
+    if given["kind"] not in dict(KINDS):
+        troubles.append(("kind", "Say what happened."))
+    if given["mail"] and not _MAIL.fullmatch(given["mail"]):
+        troubles.append(("mail", "This is no mail address; leave it empty if you want no answer."))
+    return (b"" if troubles else content), troubles
 
 
 def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
