@@ -89,6 +89,14 @@ _NAME_LEADS_TO = re.compile(
 )
 """Outside of logs an arrow from a name to an address says where the name lies."""
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
+_CONTACTED = re.compile(
+    r"\b(?:connect(?:s|ed|ing|ions?)? (?:was |were )?(?:made )?(?:to|with)|communicat\w{1,4} (?:to|with)|"
+    r"contact(?:s|ed|ing)|beacon\w{0,4} to|report(?:s|ing) back to|verbindung(?:en)? (?:zu\w?|mit)|"
+    r"verbinde[nt] sich mit|conexi(?:[oó]n|ones) (?:a|con)|connexions? (?:à|vers|avec)|conex(?:ão|ões) (?:a|com)|"
+    r"connession[ei] (?:a|con|verso))\b[^.;]{0,40}"
+    r"(?:command|control|kontroll?|steuer|\bc2\b|\bc ?& ?c\b|\bcnc\b|sinkhole)[^.;\d]{0,30}[\[(<\"':]{0,2}\Z",
+)
+"""Where an infected machine called: the server that commands it, or one that only listens, is not the machine."""
 _DO_AFTER = re.compile(
     r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
     r"hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|"
@@ -152,7 +160,7 @@ _RIGHTFUL = re.compile(
     r"site)|real (?:site|url|website)|"
     r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed "
     r"to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our "
-    r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
+    r"(?:client|brand|web ?site|site|own)|my (?:\w{2,15} )?(?:own|original|web ?site|page|blog|profile|channel)|"
     r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
     r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b|正規|公式|権利者|官方|正版|권리자|공식",
 )
@@ -194,7 +202,7 @@ def look_at_address(
             see("log_start")
     elif of > 1:
         see("prose_first" if order == 0 else "prose_later")
-    if line.zone != "subject" and _NAME_SERVER.match(text):
+    if line.zone != "subject" and (_NAME_SERVER.match(text) or _goes_on_from_name_server(line)):
         see("name_server")
     said = before.strip(" \t*-•·>|[(\"'")
     if before.rstrip(" \"'[(<")[-1:] in _KEY_SIGNS:
@@ -231,6 +239,17 @@ def look_at_address(
             see("label_strong")
 
 
+def _goes_on_from_name_server(line: Line) -> bool:
+    """Whether the line was wrapped within the brackets in which a name server's addresses stand."""
+    above = line.before
+    return (
+        ")" in line.plain
+        and "(" not in line.plain.partition(")")[0]
+        and above.count("(") > above.count(")")
+        and _NAME_SERVER.match(above) is not None
+    )
+
+
 def _look_at_words(this: Candidate, before: str, after: str) -> None:
     """What the words before an address say of it: the nearest cue decides."""
     see = this.see
@@ -249,7 +268,7 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
                 yours = found.end()
     nearest = max(strong, our, yours)
     done_to = _DONE_TO.match(after) is not None
-    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before):
+    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before) or _CONTACTED.search(before):
         # Whom an attack was on is a target, as what an arrow points at is; so is a machine of the writer's own.
         see("near_ours")
         see("arrow_target")

@@ -199,7 +199,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
     "infrastructure/botnet": (
         (
             4,
-            r"(?:command|kontroll|steuerungs)[ -]?server|c2 ?(?:servers?|hosts?|nodes?|panel)|bot infect\w{2,4}|"
+            r"(?:command|kontroll|steuerungs)[ -]?server|c2(?:servers?|hosts?|nodes?|panel)|bot infect\w{2,4}|"
             r"part of a bot|servidor de comando|serveur de commande",
         ),
         (6, r"\bbotnets?\b|command[ -](?:and|&)[ -]control|\bc ?& ?c\b|\bc2\b(?: server)?|\bcnc\b|\bmirai\b|zombie"),
@@ -228,7 +228,7 @@ _RULES: dict[str, tuple[tuple[float, str], ...]] = {
         ),
         (
             3,
-            r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|forwarded message|werbung",
+            r"spam[ -]?trap|spamcop|feedback-type: abuse|can-spam|forwarded message|werbung|feedback[ -]loop|\bfbl\b",
         ),
         (2, r"unsubscribe|opt-?out|newsletter"),
         (

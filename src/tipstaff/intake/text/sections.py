@@ -120,7 +120,7 @@ _QUOTE = re.compile(r"^(?:\s?[>|]){1,10}\s?")
 _HEADER = re.compile(
     r"^(?:Received|Return-Path|Delivered-To|X-[A-Za-z-]{2,40}|Message-ID|DKIM-Signature|"
     r"Authentication-Results|ARC-[A-Za-z-]{3,30}|Received-SPF|MIME-Version|Content-Type|"
-    r"Envelope-To):",
+    r"Envelope-To):|^(?:spf|dkim|dmarc)=\w{3,10} [(\w]",
     re.IGNORECASE,
 )
 _REGISTER = re.compile(
@@ -185,7 +185,7 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
             yield zone, bare
             continue
         labelled = ":" in bare[:64]
-        if labelled and _HEADER.match(bare):
+        if (labelled or "=" in bare[:6]) and _HEADER.match(bare):
             in_headers, in_register = True, False
         elif in_headers and not (line[:1] in " \t" or (labelled and _ANY_HEADER.match(bare))):
             in_headers = _goes_on(bare, raws[number + 1 : number + 1 + _FOLDED_LINES])

@@ -1,5 +1,7 @@
 """How lines lead to what they name: wrapped lists, tables, hops of a traceroute, headers that lost their form."""
 
+import pytest
+
 from tipstaff.intake.mail import read_mail
 from tipstaff.intake.text.candidate import Candidate
 from tipstaff.intake.text.candidates import gather
@@ -129,6 +131,51 @@ def test_the_owners_own_page_is_told_from_the_other_sides() -> None:
     assert "rightful" in found["www.example.org"].features
     assert "rightful" in found["mine.example.net"].features
     assert "rightful" not in found["other.example.com"].features
+
+
+def test_a_page_of_the_writers_own_is_rightful_whatever_it_is_called() -> None:
+    found = candidates(
+        "I created my holiday page: https://mine.example.net/p\n\nSomebody copied it to https://other.example.com/c\n"
+    )
+    assert "rightful" in found["mine.example.net"].features
+    assert "rightful" not in found["other.example.com"].features
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "It connects to the command and control server at",
+        "We saw connections to a known C2 server (",
+        "Es baut Verbindungen zu einem Kontrollserver (",
+        "It is beaconing to a C&C host:",
+    ],
+)
+def test_a_server_that_an_infected_machine_calls_is_not_the_machine(before: str) -> None:
+    found = candidates(f"A machine of yours is infected.\n{before} 203.0.113.5\n\nThe address:\n198.51.100.7\n")
+    assert found["203.0.113.5"].is_target
+    assert not found["198.51.100.7"].is_target
+
+
+def test_a_control_server_that_is_reported_itself_is_no_target() -> None:
+    found = candidates("Your host 198.51.100.7 is a command and control server.\nThe C2 server is: 198.51.100.9\n")
+    assert not found["198.51.100.7"].is_target
+    assert not found["198.51.100.9"].is_target
+
+
+def test_a_name_servers_addresses_go_on_in_a_wrapped_bracket() -> None:
+    found = candidates(
+        "Domain: shop.example.com\nName Server: ns.example.net (203.0.113.5 and\n203.0.113.6) (Example)\n"
+        "A record: 198.51.100.7 (Example)\n"
+    )
+    assert found["203.0.113.5"].is_target
+    assert found["203.0.113.6"].is_target
+    assert not found["198.51.100.7"].is_target
+
+
+def test_what_was_found_of_a_mails_sender_belongs_to_its_headers() -> None:
+    found = zones("It came so:\n\nspf=none (example.org: 203.0.113.5 is neither permitted nor denied)\n\nspf is a word")
+    assert found["spf=none (example.org: 203.0.113.5 is neither permitted nor denied)"] == "headers"
+    assert found["spf is a word"] == "body"
 
 
 def test_labels_in_japanese_say_what_is_meant_and_what_is_a_reference() -> None:

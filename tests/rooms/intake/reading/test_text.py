@@ -240,6 +240,7 @@ def test_a_footer_that_claims_its_own_text_complains_of_nothing(footer: str) -> 
         ("content/fraud", "Tech support fraud that deceives our customers"),
         ("connection/vulnerability_scan", "The WAF stopped a PHP injection"),
         ("messaging/spam", "A scam email came from your server"),
+        ("messaging/spam", "Report of a feedback loop (FBL)"),
         ("messaging/spam", "postfix/smtpd[1]: NOQUEUE: reject: RCPT from unknown[198.51.100.4]: 550 5.1.1"),
         ("content/malware", "Ein Computer ist mit einem Trojaner befallen"),
         ("content/exposed_data", "Non-consensual intimate images of a person"),
