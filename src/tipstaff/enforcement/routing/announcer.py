@@ -94,7 +94,7 @@ class Announcer:
         self.device = device
         self._kind = kind
         self._speaker = speaker
-        self._shelf = Shelf(device, file)
+        self._shelf = Shelf(device, file, timeout_seconds=timeout_seconds)
         self._rate = rate_bytes_per_second
         self._both_ways = peers_check_sources
         self._session = session

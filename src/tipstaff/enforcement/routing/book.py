@@ -6,7 +6,6 @@ comes after a `kill -9` knows that there is something left to do.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.routing.routes import Route, merged
 
 _HEAD = "# Written by Tipstaff for the device {device}. What you change here is put right; what you add is reported.\n"
@@ -108,16 +108,17 @@ def read_text(text: str) -> Book:
 class Shelf:
     """Where a device's book stands."""
 
-    def __init__(self, device: str, file: Path) -> None:
+    def __init__(self, device: str, file: Path, *, timeout_seconds: float = 20) -> None:
         self.device = device
+        self._timeout_seconds = timeout_seconds
         self.file = file
         self.pending_file = file.with_name(file.name + ".pending")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """While entered, nobody else is."""
-        with open(self.file.with_name(f"{self.file.name}.lock"), "a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """While entered, nobody else is; raise DeviceUnreachable where somebody is for too long."""
+        lock = self.file.with_name(f"{self.file.name}.lock")
+        with alone(lock, device=self.device, seconds=self._timeout_seconds):
             yield
 
     def read(self) -> Book:

@@ -7,7 +7,6 @@ down, and never that a run went well.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended, line_of, read_line
 from tipstaff.enforcement.options import PROOFS, Options
@@ -248,10 +248,11 @@ class AnsibleDriver:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             if self._folder.stat().st_mode & 0o077:
                 raise DeviceUnreachable(f"{self.device}: others can look into {self._folder}; run chmod 700 on it.")
-            with open(self._folder / "lock", "a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._playbooks.lock = lock.fileno()
-                self._changes = os.fstat(lock.fileno()).st_size
+            # A run that goes on after its starter was killed takes that long at most.
+            patience = self._playbooks.timeout_seconds + 2 * KILLED_AFTER_SECONDS
+            with alone(self._folder / "lock", device=self.device, seconds=patience) as lock:
+                self._playbooks.lock = lock
+                self._changes = os.fstat(lock).st_size
                 for left in self._folder.glob("run-*"):
                     shutil.rmtree(left, ignore_errors=True)  # Whoever made it was killed, and its run has ended.
                 yield

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
+from tipstaff.enforcement.alone import locks_held
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
 from tipstaff.enforcement.routing.book import Book
@@ -122,6 +123,7 @@ class GoBgp:
                 timeout=self._timeout_seconds,
                 check=False,
                 stdin=subprocess.DEVNULL,
+                pass_fds=locks_held(),
             )
         except subprocess.TimeoutExpired as why:
             raise DeviceUnreachable(f"gobgp gave no answer in {self._timeout_seconds:g} s") from why

@@ -6,7 +6,6 @@ changed by itself. The file that HAProxy loads at its start is written too, so t
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.drivers.haproxy import table
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Options
@@ -169,8 +169,7 @@ class HaproxyDriver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with open(self._lock_file, "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self._lock_file, device=self.device, seconds=self._timeout_seconds):
                 yield
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._map}: {why.strerror}") from why

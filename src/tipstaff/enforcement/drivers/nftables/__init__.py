@@ -195,7 +195,7 @@ class NftDriver:
                 if answers != [None if comment is None else comment.encode() for comment in told.values()]:
                     return None
             shape = kernel.shape(layout.TABLE)
-        except (DeviceUnreachable, DeviceRefused):
+        except (DeviceUnreachable, DeviceRefused, FileNotFoundError):  # The last: the table is gone.
             return None
         if shape is None or not reading.shaped(held, shape).stands(self._rules):
             return None

@@ -5,7 +5,6 @@ running nginx tells at a listener of its own which file it has read, so what is 
 """
 
 import contextlib
-import fcntl
 import http.client
 import os
 import select
@@ -15,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.drivers.nginx import include
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
@@ -222,8 +222,7 @@ class NginxDriver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with open(self._lock_file, "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self._lock_file, device=self.device, seconds=self._timeout_seconds):
                 yield
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._file.parent}: {why.strerror}") from why
