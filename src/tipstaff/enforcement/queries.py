@@ -168,6 +168,16 @@ def list_health() -> list[DeviceHealth]:
     return [_health_of(row) for row in DeviceRow.objects.order_by("name")]
 
 
+SILENT_AFTER = 3
+"""So many failed rounds in a row are an alarm: one that comes back within seconds troubles nobody."""
+
+
+def devices_in_trouble(names: Collection[str]) -> list[DeviceHealth]:
+    """Those of these devices that do not answer, or hold new measures back until two people agree."""
+    rows = DeviceRow.objects.filter(name__in=names).exclude(failures__lt=SILENT_AFTER, held_back="")
+    return [_health_of(row) for row in rows.order_by("name")]
+
+
 def unproven_rules(device: str) -> list[tuple[Rule, MeasureState]]:
     """What a probe has yet to prove on a device, in force or lifted, and what each measure is now."""
     rows = (
@@ -260,7 +270,7 @@ def wanted_rules(device: str, *, at: datetime) -> tuple[Rule, ...]:
     """The rules that a device shall hold at `at`."""
     rows = MeasureRow.objects.filter(device=device, state__in=WANTED).order_by("key")
     rows = rows.only("key", "case", "selector", "degree", "until", "urgency")
-    return tuple(rule_of(row) for row in rows if row.until is None or row.until > at)
+    return tuple(rule_of(row) for row in rows if row.until > at)
 
 
 def rule_of(row: MeasureRow) -> Rule:

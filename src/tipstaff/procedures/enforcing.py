@@ -207,7 +207,8 @@ def _guarded(
     new = _never_sent(plan, seen)
     sent = queries.sent_lately(plan.device, since=at - guards.FUSE_LASTS) if new else []
     held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
-    operations.hold_back(fence, why=held_back, at=at)
+    if operations.hold_back(fence, why=held_back, at=at):
+        plan = operations.next_plan(fence, at=at)
     if held_back:
         plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
     return plan, tuple(refused), held_back

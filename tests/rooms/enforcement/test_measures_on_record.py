@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from ipaddress import ip_network
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from tipstaff.enforcement import operations, queries
@@ -171,6 +173,31 @@ def test_the_database_itself_refuses_a_measure_without_notice_or_ground(db: None
         cursor.execute("UPDATE enforcement_measurerow SET notice = NULL")
 
 
+def test_the_database_itself_refuses_a_measure_without_an_end(db: None) -> None:
+    planned()
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_measurerow SET until = NULL")
+
+
+def test_a_measure_of_before_that_had_no_end_gets_one_and_is_not_lifted_by_it(db: None) -> None:
+    stands, urgent, over = (planned(n, case=f"C-00000{n}") for n in (1, 2, 3))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE enforcement_measurerow ALTER until DROP NOT NULL")
+        cursor.execute("UPDATE enforcement_measurerow SET until = NULL, state = 'in_force'")
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET notice = NULL, urgency = %s WHERE key = %s",
+            ['{"ground": "network_harm", "decided_by": "ann", "seconded_by": "bob"}', urgent],
+        )
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET state = 'lifted', lifted_at = %s WHERE key = %s", [NOON, over]
+        )
+        import_module("tipstaff.enforcement.migrations.0011_every_measure_ends").give_an_end(apps, None)
+        cursor.execute("SELECT key, until, until - now() FROM enforcement_measurerow ORDER BY key")
+        found = {key: (until, left) for key, until, left in cursor.fetchall()}
+    assert found[over][0] == NOON
+    assert [round(found[key][1] / timedelta(hours=1)) for key in (stands, urgent)] == [7 * 24, 24]
+
+
 def columns() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM enforcement_measurerow LIMIT 0")
@@ -186,7 +213,7 @@ def test_no_measure_without_a_notice_unless_two_people_record_a_ground(db: None)
         "customer": "acct-7",
         "candidates": [candidate()],
         "chosen": candidate(),
-        "until": None,
+        "until": NOON + timedelta(hours=24),
         "lifted_when": "The flood has ended.",
         "notice": None,
         "at": NOON,
@@ -536,7 +563,8 @@ def test_a_measure_wanted_again_may_hit_as_many_others_as_it_was_decided_for_ane
     operations.want_lifted(key, why="It would hit another.", at=NOON, actor="worker")
     two = replace(candidate(), others_hit=2)
     again = operations.plan_measure(
-        case="C-000001", customer="acct-7", candidates=[candidate(port=26, chosen=False), two], chosen=two, until=None,
+        case="C-000001", customer="acct-7", candidates=[candidate(port=26, chosen=False), two], chosen=two,
+        until=NOON + timedelta(hours=24),
         lifted_when="Fixed.", notice="L-000001", urgency=None, at=NOON, actor="lena",
     )  # fmt: skip
     assert (again, queries.others_counted(key)) == (key, 2)
