@@ -58,6 +58,11 @@ class Switch:
 
     def kill(self) -> None:
         self._running.close()
+        (self.folder / "br0.mgmt").unlink(missing_ok=True)
+
+    def await_bridge(self) -> None:
+        """Its bridge is there a moment after it is, once it has read its database."""
+        until((self.folder / "br0.mgmt").exists, what="the bridge")
 
     def set(self, *words: str) -> str:
         return self.call("ovs-vsctl", f"--db={self.database}", *words)

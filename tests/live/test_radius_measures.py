@@ -409,3 +409,31 @@ def test_hostapd_refuses_a_change_and_the_session_is_ended_instead(access: Acces
         access.try_again(ONE)
         until(lambda: access.classes() == ["tipstaff/M-000004"], what="alice is in the garden")
         carry_out(driver, 13, [], at=now)
+
+
+def test_one_machine_is_disconnected_and_cannot_come_back_while_another_of_the_same_log_in_can(access: Access) -> None:
+    """The narrowest that RADIUS can say: the session of this log-in from this machine."""
+    now = wiring.now()
+    stopped, free = "02-00-5E-10-00-06", "02-00-5E-10-00-07"
+    one = rule("alice", Degree.DISCONNECT, measure="M-000005", selector=Selector(session=f"alice/{stopped}"))
+
+    def refusals() -> int:
+        return len(access.run("SELECT username FROM radpostauth WHERE reply = 'Access-Reject'"))
+
+    access.other_machine(ONE, 6)
+    with access.supplicant(ONE):
+        until(lambda: access.on_line(stopped), what="the machine is on line")
+        seen = carry_out(access.driver, 20, [one], at=now)
+        assert seen.of("M-000005") is Seen.IN_FORCE, seen.detail
+        assert not access.on_line(stopped)
+        before = refusals()
+        access.try_again(ONE)
+        until(lambda: refusals() > before, what="a refused log-in of the machine")
+        assert not access.on_line(stopped)
+        assert access.make().observe(at=now).of("M-000005") is Seen.IN_FORCE
+    access.other_machine(ONE, 7)
+    with access.supplicant(ONE):
+        until(lambda: access.on_line(free), what="another machine of the same log-in is on line")
+        assert access.driver.observe(at=now).of("M-000005") is Seen.IN_FORCE
+        assert access.on_line(free), "and stays so"
+    assert carry_out(access.driver, 21, [], at=now).rules == ()

@@ -27,6 +27,7 @@ from tests.live import (
 )
 from tests.live.announcers import edge_with, opened
 from tests.live.speakers import BirdSpeaker, ExaBgpSpeaker, GoBgpSpeaker, Peer, unavailable
+from tipstaff import wiring
 from tipstaff.enforcement.drivers import ansible, bird, exabgp, gobgp, haproxy, nginx, ovs, postfix, rpz, webhook
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import NftDriver, make
@@ -314,6 +315,7 @@ def test_a_switch_that_is_killed_and_forgets_its_flows(tmp_path: Path) -> None:
                 forget=lambda: switch.flows("del-flows"),
                 kill=switch.kill,
                 start=switch.start,
+                ready=switch.await_bridge,
                 name=machine,
             )
         )
@@ -388,6 +390,7 @@ def test_a_radius_server_that_shuts_out_whom_it_shall(tmp_path: Path) -> None:
                 name=account,
                 degree=Degree.SUSPEND,
                 shown=shown,
+                at=wiring.now(),  # The server ends a measure by its own clock.
             )
         )
 

@@ -624,6 +624,7 @@ class InboxOut(TypedDict):
     to_carry: list[ToCarryOut]
     measures: list[str]
     still_stopped: list[str]
+    devices: list[str]
     admissions: list[str]
     sightings: list[str]
 

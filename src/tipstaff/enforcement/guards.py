@@ -245,10 +245,13 @@ def shared_by_now(selector: Selector, beyond: int) -> str:
     return f"On {what_of(selector)} it would hit {beyond} more by now than were counted when it was decided."
 
 
-def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:
+def fuse(
+    new: Collection[str], sent: Collection[str], *, limits: Limits, elsewhere: Callable[[], Collection[str]] = tuple
+) -> str | None:
     """Why new measures are held back as a mass change, in a sentence; None if they may pass.
 
-    `new` are their customers, one for each measure; `sent` those of what was new within the last `FUSE_LASTS`.
+    `new` are their customers, one for each measure; `sent` those of what was new on this device within the last
+    `FUSE_LASTS`, and `elsewhere` says those of all other devices: a mass that is spread over many is one too.
     """
     if limits.overridden_by is not None or not new:
         return None
@@ -259,10 +262,12 @@ def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str 
             f"{count} new measures {when} are more than the fuse of {limits.new_rules_max} lets pass; "
             "two people can override it."
         )
-    hit = len({*new, *sent})
+    before = {*sent, *elsewhere()} if limits.customers_total else set()
+    hit = len({*new, *before})
     if limits.customers_total and hit > max(FEW_CUSTOMERS, limits.customers_share_max * limits.customers_total):
         return (
-            f"New measures against {hit} of {limits.customers_total} customers {when} are more than the fuse of "
+            f"New measures against {hit} of {limits.customers_total} customers "
+            f"{'within an hour' if before else 'at once'} are more than the fuse of "
             f"{limits.customers_share_max:.0%} lets pass; two people can override it."
         )
     return None

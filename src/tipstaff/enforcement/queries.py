@@ -220,6 +220,19 @@ def sent_lately(device: str, *, since: datetime) -> list[str]:
     return list(rows.values_list("customer", flat=True))
 
 
+def sent_elsewhere(device: str, *, since: datetime) -> set[str]:
+    """The customers of what was first sent to, or came in force on, any other device since then, unless two people let
+    it pass there."""
+    passed = dict(DeviceRow.objects.exclude(name=device).values_list("name", "let_pass_at"))
+    found: set[str] = set()
+    rows = MeasureRow.objects.filter(Q(sent_at__gt=since) | Q(in_force_at__gt=since))
+    for name, until in passed.items():
+        there = rows.filter(device=name)
+        there = there if until is None else there.filter(planned_at__gt=until)
+        found.update(there.values_list("customer", flat=True).distinct())
+    return found
+
+
 def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
     """How many measures are wanted on each of these devices, where any is."""
     rows = seen(MeasureRow.objects.filter(device__in=devices, state__in=WANTED))

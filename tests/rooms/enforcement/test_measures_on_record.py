@@ -55,12 +55,14 @@ def candidate(n: int = 7, *, port: int = 25, chosen: bool = True) -> Candidate:
     )
 
 
-def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001") -> str:
+def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001",
+            device: str = "edge1") -> str:  # fmt: skip
+    one = replace(candidate(n), device=device)
     key = operations.plan_measure(
         case=case,
         customer=f"acct-{n}",
-        candidates=[candidate(n), candidate(n, port=26, chosen=False)],
-        chosen=candidate(n),
+        candidates=[one, candidate(n, port=26, chosen=False)],
+        chosen=one,
         until=NOON + timedelta(hours=hours),
         lifted_when="The customer says that it is fixed.",
         notice=notice,
@@ -370,6 +372,44 @@ def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -
     assert driver.rules() == []
     assert round_of(driver, fence, limits=replace(OWN, new_rules_max=3, overridden_by=("ann", "bob"))).held_back == ""
     assert len(driver.rules()) == len(new)
+
+
+def test_a_mass_that_is_spread_over_devices_is_held_back_on_the_last_of_them(fence: Fence) -> None:
+    limits = replace(OWN, customers_total=100)
+    other = operations.become_writer("edge2", at=NOON)
+    for n in range(2, 8):
+        planned(n)
+        planned(n + 100, device="edge2")
+    assert round_of(MemoryTwin("edge1"), fence, limits=limits).held_back == ""
+    second = MemoryTwin("edge2")
+    assert "12 of 100 customers" in round_of(second, other, limits=limits).held_back
+    assert second.rules() == []
+    operations.ask("edge2", "let_pass", why="A worm.", at=NOON, actor="one")
+    operations.agree("edge2", "let_pass", within=timedelta(hours=1), at=NOON, actor="two")
+    before = second.observe(at=NOON).generation
+    assert round_of(second, other, limits=limits).held_back == ""
+    assert len(second.rules()) == 6
+    # What was planned without them, and is still under way somewhere, is an older plan.
+    assert second.observe(at=NOON).generation > before
+    planned(50)
+    assert round_of(MemoryTwin("edge1"), fence, limits=limits, minutes=1).held_back == "", "two people let those pass"
+    operations.stop_writing(other)
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/1", "192.0.2.1/32", "198.51.100.7/32", "192.0.0.0/16"])
+def test_a_row_that_somebody_wrote_by_hand_passes_no_guard(fence: Fence, network: str) -> None:
+    driver, good = MemoryTwin("edge1"), planned(7)
+    bad = planned(8)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET selector = jsonb_set(selector, '{network}', to_jsonb(%s::text)) - 'port'"
+            " - 'protocol' WHERE key = %s",
+            [network, bad],
+        )
+    assert few_of(driver, fence) is None, "not by the short way either"
+    assert round_of(driver, fence).refused == (bad,)
+    assert driver.rules() == [(good, "tcp/25 from 192.0.2.7")]
+    assert state_of(bad) is MeasureState.FAILED
 
 
 def test_a_mass_that_comes_drop_by_drop_is_held_back_too(fence: Fence) -> None:

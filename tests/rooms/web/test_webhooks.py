@@ -124,7 +124,7 @@ def test_what_happens_is_told_signed_and_without_a_word_of_what_was_said(
 
 
 def test_an_alarm_of_a_device_is_told_with_its_name_and_not_with_why(office: None, at: datetime, program: str) -> None:
-    made(program, at=at, events=["device.*"])
+    made(program, "device.*", at=at)
     record("device.silent", at=at, actor="enforcer", about=["edge1"], why="The password is wrong.")
     record("device.intent", at=at, actor="enforcer", about=["edge1", "M-000001"], generation=1)
     assert run(at) == 1

@@ -25,7 +25,7 @@ from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended, line_of, read_line
 from tipstaff.enforcement.options import PROOFS, Options
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan, as_asked
 from tipstaff.enforcement.secrets import Secret
 from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
@@ -133,15 +133,8 @@ class AnsibleDriver:
         touched = {e.rule.measure: e for e in held.rules if e.rule.measure in measures}
         if not all(e.whole for e in touched.values()):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in sorted(touched)),
-            fingerprints=tuple((key, e.told["fingerprint"]) for key, e in sorted(touched.items())),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: e.told["fingerprint"] for key, e in touched.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""

@@ -21,7 +21,7 @@ from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.pages import LAW, POLICY, Listeners, probe_page
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = ("socket", "map_file", "blocked_by", "policy_url", "probe_http", "probe_https", "timeout_seconds")
@@ -112,15 +112,8 @@ class HaproxyDriver:
                 return None
         except (DeviceUnreachable, DeviceRefused):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in there),
-            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: one.fingerprint for key, one in there.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         with self._alone():

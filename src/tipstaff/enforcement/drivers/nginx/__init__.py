@@ -20,7 +20,7 @@ from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
 from tipstaff.enforcement.pages import LAW, POLICY, Listeners, probe_page
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = (
@@ -185,15 +185,8 @@ class NginxDriver:
         if last is None or self._last is not last or not stands or held.lacking:
             return None  # It is not as it was left.
         there = {key: held.measures[key] for key in sorted(measures) if key in held.measures}
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in there),
-            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: one.fingerprint for key, one in there.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def probe(self, rule: Rule) -> ProbeResult:
         if not self._listeners:
