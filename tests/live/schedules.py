@@ -63,6 +63,8 @@ class Soak:
     """What the device can show; of less than its state nothing is ever said to be in force."""
     shown: Callable[[Collection[str]], Sequence[str]] = lambda _: ()
     """What is wrong with what the device does, where it is asked: of the names that are to be stopped now."""
+    busy_rounds: int = 0
+    """So many rounds more may find the device busy at the end: its keeper takes out what has ended just then."""
     at: datetime = NOON
     befell: Counter[str] = field(default_factory=Counter)
     _n: int = 0
@@ -81,6 +83,10 @@ class Soak:
             told.append(event)
             _EVENTS[event][1](self, chance)
         done = run_a_round(self.make, at=self.at)
+        for _ in range(self.busy_rounds):
+            if not done.failure:
+                break
+            done = run_a_round(self.make, at=self.at)
         faults = self.faults()
         if faults and (why := done.failure or self.make().observe(at=self.at).detail):
             faults.append(f"the round or the device says: {why}")

@@ -332,7 +332,11 @@ def test_a_device_by_netconf_that_hangs_up(tmp_path: Path) -> None:
         try:
             check(
                 Soak(
-                    make=lambda: netconf.make("edge1", told), forget=device.reboot, kill=device.close, start=device.open
+                    make=lambda: netconf.make("edge1", told),
+                    forget=device.reboot,
+                    kill=device.close,
+                    start=device.open,
+                    busy_rounds=20,
                 )
             )
         finally:
