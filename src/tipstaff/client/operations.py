@@ -511,6 +511,8 @@ class FilterIn(TypedDict):
     network: str
     protocol: NotRequired[Literal["", "tcp", "udp"]]
     port: NotRequired[int | None]
+    remote: NotRequired[str]
+    source_port: NotRequired[int | None]
     direction: NotRequired[Literal["in", "out", "both"]]
     degree: NotRequired[Literal["rate_limit", "block"]]
     danger: str
@@ -527,6 +529,8 @@ class FilterOut(TypedDict):
     network: str
     protocol: str | None
     port: int | None
+    remote: str | None
+    source_port: int | None
     direction: str
     degree: str
     device: str

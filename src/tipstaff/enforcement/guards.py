@@ -95,6 +95,10 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return None
     if selector.port is not None and (selector.protocol not in ("tcp", "udp") or not 0 < selector.port < 65536):
         return f"{selector.protocol}/{selector.port} is no port: they are of tcp or udp and go from 1 to 65535."
+    if selector.source_port is not None and not 0 < selector.source_port < 65536:
+        return f"{selector.source_port} is no port: they go from 1 to 65535."
+    if selector.remote is not None and selector.remote.prefixlen == 0:
+        return "The far end is everybody: a measure on all of a port names none."
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
     if network.prefixlen < shortest:
         return f"It takes in a /{network.prefixlen}; a measure takes in a /{shortest} at most."

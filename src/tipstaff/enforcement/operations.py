@@ -739,6 +739,8 @@ def _stops_all_of(other: Selector, own: Selector, degree: Degree) -> bool:
         return False
     if other.port is not None and (other.protocol, other.port) != (own.protocol, own.port):
         return False
+    if other.narrowed and (other.remote, other.source_port) != (own.remote, own.source_port):
+        return False
     whole = own.network.num_addresses <= other.network.num_addresses
     return whole and other.direction in (Direction.BOTH, own.direction)
 
@@ -803,6 +805,8 @@ def selector_json(selector: Selector) -> dict[str, Any]:
     kept["direction"] = str(selector.direction)
     if selector.network is not None:
         kept["network"] = str(selector.network)
+    if selector.remote is not None:
+        kept["remote"] = str(selector.remote)
     return kept
 
 

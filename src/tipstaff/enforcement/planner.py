@@ -139,6 +139,8 @@ def fingerprint(rule: Rule) -> str:
         told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
     if s.announced_on is not None:
         told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
+    if s.narrowed:
+        told = (*told, "far end", s.remote, "from port", s.source_port)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     kept = hashlib.sha256(text.encode()).hexdigest()[:12]
     object.__setattr__(rule, "fingerprint", kept)  # A rule never changes, so neither does this.

@@ -161,6 +161,7 @@ def _kept(rule: Rule) -> dict[str, Any]:
         "measure": rule.measure,
         "selector": {
             "network": str(s.network) if s.network else None,
+            "remote": str(s.remote) if s.remote else None,
             "direction": str(s.direction),
             **{name: getattr(s, name) for name in NAMES},
         },
