@@ -188,6 +188,14 @@ class Supports(Protocol):
     def supports(self, rule: Rule) -> bool: ...
 
 
+def holds_exactly(driver: Supports, rule: Rule) -> bool:
+    """Whether a driver can hold exactly this. One that says nothing of far ends and source ports (`Ability.narrows`)
+    was written without them, and would stop all of the port in their place: it is not even asked."""
+    if rule.selector.narrowed and not getattr(getattr(driver, "ability", None), "narrows", False):
+        return False
+    return driver.supports(rule)
+
+
 class Vetting:
     """Looks at all rules of one device round after round, and at each only once while its bounds stay as they are.
 
@@ -216,7 +224,7 @@ class Vetting:
         for rule in rules:
             if self._passed.get(rule.measure) is not rule:
                 why = refusal(rule.selector, limits)
-                if why is None and not driver.supports(rule):
+                if why is None and not holds_exactly(driver, rule):
                     why = f"{driver.device} cannot hold it exactly."
                 if why is not None:
                     refused[rule.measure] = why

@@ -67,7 +67,7 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
     refused = {}
     for rule in rules:
         why = guards.refusal(rule.selector, limits)
-        if why is None and not driver.supports(rule):
+        if why is None and not guards.holds_exactly(driver, rule):
             why = f"{driver.device} cannot hold it exactly."
         if why is not None:
             refused[rule.measure] = why

@@ -157,7 +157,7 @@ def hasten(
     def may(rules: Sequence[Rule], customers: Collection[str]) -> bool:
         held = all(
             guards.refusal(rule.selector, limits) is None
-            and driver.supports(rule)
+            and guards.holds_exactly(driver, rule)
             and guards.estranged(customer, rule, limits) is None
             for rule, customer in zip(rules, customers, strict=True)
         )

@@ -13,14 +13,14 @@ from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _told
 from tipstaff.enforcement.drivers.gobgp.speaker import _route_of as gobgp_route_of
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import layout
-from tipstaff.enforcement.guards import Limits, refusal
+from tipstaff.enforcement.guards import Limits, Vetting, holds_exactly, refusal
 from tipstaff.enforcement.kept import line_of, read_line, selector_of
 from tipstaff.enforcement.operations import _stops_all_of, selector_json
-from tipstaff.enforcement.planner import fingerprint
+from tipstaff.enforcement.planner import Ability, fingerprint, reached
 from tipstaff.enforcement.probing import Vantage, obstacle
 from tipstaff.enforcement.routing.routes import Kind, Route, merged, routes_of, supports
 from tipstaff.testing.drivers import NOON, carry_out
-from tipstaff.words import Degree, Direction, Rule, Scope, Selector
+from tipstaff.words import Degree, Direction, Rule, Rung, Scope, Selector
 
 OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
 PORT = Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=25, direction=Direction.OUT)
@@ -86,6 +86,26 @@ def test_who_cannot_say_it_does_not_hold_all_of_the_port_in_its_place() -> None:
         assert not layout.supports(rule_on(narrowed), setup=setup)
         assert not access_lists.supports(rule_on(narrowed))
         assert not supports(rule_on(narrowed), Kind.BLACKHOLE, slows=False, both_ways=True, session="")
+
+
+class OfBefore(MemoryTwin):
+    """A plug-in that was written before there were far ends: it says yes to every port."""
+
+    @property
+    def ability(self) -> Ability:
+        return replace(super().ability, narrows=False)
+
+
+def test_a_driver_that_knows_of_no_far_ends_is_not_even_asked() -> None:
+    driver, rule = OfBefore("edge1"), rule_on(NARROW)
+    assert driver.supports(rule)
+    assert not holds_exactly(driver, rule)
+    assert holds_exactly(driver, rule_on(PORT))
+    assert Vetting().refused([rule], OWN, driver=driver) == {"M-000001": "edge1 cannot hold it exactly."}
+    rung, way = Rung(scope=Scope.FLOW, degree=Degree.BLOCK), Direction.OUT
+    assert "cannot hold exactly this" in reached(rung, (NARROW,), [driver.ability], way).flaw
+    assert reached(rung, (PORT,), [driver.ability], way).flaw == ""
+    assert reached(rung, (NARROW,), [MemoryTwin("edge1").ability], way).flaw == ""
 
 
 def test_the_twin_holds_it_and_tells_it_from_the_port() -> None:

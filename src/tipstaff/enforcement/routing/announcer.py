@@ -116,7 +116,7 @@ class Announcer:
         can = routes.can(self._kind, slows=self._rate > 0)
         return Ability(
             device=self.device, can=can, proof=self.max_proof, proof_of=self._shows, one_way=one_way,
-            session=self._session,
+            session=self._session, narrows=self._kind is Kind.FLOWSPEC,
         )  # fmt: skip
 
     def supports(self, rule: Rule) -> bool:

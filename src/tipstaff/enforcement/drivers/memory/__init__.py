@@ -51,7 +51,7 @@ class MemoryTwin:
     @property
     def ability(self) -> Ability:
         can = {(scope, degree) for scope in Scope for degree in Degree if degree is not Degree.NOTIFY}
-        return Ability(device=self.device, can=frozenset(can), proof=self.max_proof)
+        return Ability(device=self.device, can=frozenset(can), proof=self.max_proof, narrows=True)
 
     def supports(self, rule: Rule) -> bool:
         return rule.degree is not Degree.NOTIFY
