@@ -59,8 +59,6 @@ STAFF_PAGES = {
     "clocks": "/console/clocks",
     "filters": "/console/filters",
     "filter": "/console/filters/F-000001",
-    "devices": "/console/devices",
-    "device": "/console/devices/edge-1",
     "driver": "/console/drivers/memory",
     "accountability": "/console/accountability",
     "tokens": "/console/tokens",

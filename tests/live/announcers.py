@@ -111,6 +111,39 @@ def check_flows(make: Make, speaker: Speaker, peer: Peer) -> None:
     assert "FS:rate 100000.000000" in peer.ask("show bgp ipv4 flowspec detail")
     assert carry_out(flows, 2, []).rules == ()
     await_true(lambda: not peer.flows(4) and not peer.flows(6))
+    check_both_ends(flows, peer)
+
+
+def check_both_ends(flows: Any, peer: Peer) -> None:
+    """Source, destination, protocol and both ports stand in the peer's table as one flow, and go again."""
+    out = {"network": "192.0.2.9/32", "remote": "203.0.113.9/32", "port": 25, "direction": Direction.OUT}
+    back = {"network": "2001:db8:1::9/128", "remote": "2001:db8:f::/64", "port": 80, "direction": Direction.IN}
+    rules = [
+        Rule(
+            measure=f"M-00001{n}", case="C-000001", degree=Degree.BLOCK,
+            selector=Selector(protocol="tcp", source_port=4000, **{**end, "network": ip_network(end["network"]),
+                                                                 "remote": ip_network(end["remote"])}),
+        )
+        for n, end in enumerate((out, back))
+    ]  # fmt: skip
+    assert {seen for _, seen in carry_out(flows, 11, rules).rules} == {Seen.IN_FORCE}
+    await_true(lambda: len(peer.flows(4)) == len(peer.flows(6)) == 1)
+    for version, source, destination, port in (
+        (4, out["network"], out["remote"], 25),
+        (6, back["remote"], back["network"], 80),
+    ):
+        (line,) = peer.flows(version)
+        words = line.replace("/0 ", " ")
+        for part in (
+            f"from {source}",
+            f"to {destination}",
+            "proto = 6" if version == 4 else "6",
+            f"= {port}",
+            "= 4000",
+        ):
+            assert part in words, line
+    assert carry_out(flows, 12, []).rules == ()
+    await_true(lambda: not peer.flows(4) and not peer.flows(6))
 
 
 def announced_one_of_two(make: Make, speaker: Speaker, peer: Peer) -> Any:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import json
+import multiprocessing
+import multiprocessing.process
 import os
 import shutil
 import smtplib
 import socket
 import subprocess
 import tempfile
-import threading
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Postfix:
         shutil.chown(self.folder / "data", "postfix")
         self.asks(when_down)
         (self.folder / "master.cf").write_text(_SERVICES.format(port=self.port))
-        self._thread: threading.Thread | None = None
+        self._policy: multiprocessing.process.BaseProcess | None = None
 
     def asks(self, when_down: str) -> None:
         """Let it ask the policy server, and do what is wanted when that does not answer."""
@@ -90,29 +91,27 @@ class Postfix:
         subprocess.run([POSTFIX, "-c", str(self.folder), verb], env=environment, check=True, capture_output=True)
 
     def start_policy(self, *, own: str = "") -> None:
-        """The policy server as `tipstaff postfix-policy` runs it, in a thread of ours."""
+        """The policy server as `tipstaff postfix-policy` runs it, in a process of its own."""
         policy = Policy(
             self.rows,
             now=lambda: wiring.now().timestamp(),
             login_domain="example.net",
             own=[ip_network(own)] if own else [],
         )
-        ready = threading.Event()
 
         async def run() -> None:
-            self._stop = asyncio.get_running_loop(), asyncio.Event()
-            await serve(policy, "127.0.0.1", self.policy_port, ready=lambda _: ready.set(), stop=self._stop[1])
+            await serve(policy, "127.0.0.1", self.policy_port, ready=lambda _: None, stop=asyncio.Event())
 
-        self._thread = threading.Thread(target=asyncio.run, args=(run(),))
-        self._thread.start()
-        assert ready.wait(20)
+        self._policy = multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(run()), daemon=True)
+        self._policy.start()
+        await_true(lambda: _connects(self.policy_port))
 
     def stop_policy(self) -> None:
-        if self._thread is not None:
-            loop, stop = self._stop
-            loop.call_soon_threadsafe(stop.set)
-            self._thread.join(20)
-            self._thread = None
+        """`kill -9`, as of any process."""
+        if self._policy is not None:
+            self._policy.kill()
+            self._policy.join(20)
+            self._policy = None
 
     def stop(self) -> None:
         self.stop_policy()

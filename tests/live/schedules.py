@@ -5,21 +5,29 @@ A device of any driver can be put through it: give what makes the driver, and wh
 """
 
 import random
+import select
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import tipstaff.enforcement
-from tests.rooms.enforcement.dying import become_writer_soon, plan, run_a_few, run_a_round, run_and_be_killed
+from tests.rooms.enforcement.dying import (
+    become_writer_soon,
+    plan,
+    run_a_few,
+    run_a_round,
+    run_and_be_killed,
+    run_and_lose_the_device,
+)
 from tipstaff.enforcement import operations, queries
 from tipstaff.enforcement.planner import fingerprint, steps
 from tipstaff.enforcement.protocol import Driver, StalePlan
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import enforcing
 from tipstaff.testing.drivers import NOON
-from tipstaff.words import Measure, MeasureState, Plan, Seen, Selector, Step
+from tipstaff.words import Degree, Measure, MeasureState, Plan, Proof, Seen, Selector, Step
 
 STANDING = (MeasureState.PLANNED, MeasureState.APPLYING, MeasureState.IN_FORCE)
 ENDED = (MeasureState.LIFTED, MeasureState.FAILED)
@@ -41,14 +49,27 @@ class Soak:
     forget: Callable[[], None]
     """The device loses all its state, as by a reboot or by `kill -9` of what holds it."""
     kill: Callable[[], None] | None = None
-    """`kill -9` of the daemon, which comes back with what it had written down; None where there is none."""
+    """`kill -9` of the daemon; None where there is none, and then the device forgets, as a kernel does at a reboot."""
+    start: Callable[[], None] = lambda: None
+    """Start the daemon again: it comes back with what it had written down."""
+    ready: Callable[[], None] = lambda: None
+    """Wait until it is with its peers again, as its driver sees it."""
     whole: bool = False
     """All that goes to an address is stopped, where the device knows no ports."""
     name: Callable[[str], Selector] | None = None
     """What stops something of a host name, where the device knows no addresses."""
+    degree: Degree = Degree.BLOCK
+    proof: Proof = Proof.STATE
+    """What the device can show; of less than its state nothing is ever said to be in force."""
+    shown: Callable[[Collection[str]], Sequence[str]] = lambda _: ()
+    """What is wrong with what the device does, where it is asked: of the names that are to be stopped now."""
+    busy_rounds: int = 0
+    """So many rounds more may find the device busy at the end: its keeper takes out what has ended just then."""
     at: datetime = NOON
     befell: Counter[str] = field(default_factory=Counter)
     _n: int = 0
+    _wire_lines: list[int] = field(default_factory=lambda: [20])
+    """So many lines had each `carry_out` that was seen lately."""
     _late: list[tuple[Plan, Sequence[Step]]] = field(default_factory=list)
     _outside: set[str] = field(default_factory=set)
 
@@ -62,6 +83,10 @@ class Soak:
             told.append(event)
             _EVENTS[event][1](self, chance)
         done = run_a_round(self.make, at=self.at)
+        for _ in range(self.busy_rounds):
+            if not done.failure:
+                break
+            done = run_a_round(self.make, at=self.at)
         faults = self.faults()
         if faults and (why := done.failure or self.make().observe(at=self.at).detail):
             faults.append(f"the round or the device says: {why}")
@@ -81,9 +106,14 @@ class Soak:
             faults.append("it holds another rule under a name")
         if self._outside & held:
             faults.append(f"it holds what a guard refuses: {sorted(self._outside & held)}")
+        faults += self.shown([str(rule.selector) for rule in wanted.values()])
+        health = queries.get_health("edge1")
+        if health is None or seen.generation != health.generation:
+            faults.append(f"it holds generation {seen.generation}, which is not the last one: {health}")
         for measure in self._measures():
             said = Counter(entry.what for entry in entries_about(measure.key))
-            expected = MeasureState.IN_FORCE if measure.key in wanted else None
+            shown = MeasureState.IN_FORCE if self.proof >= Proof.STATE else MeasureState.APPLYING
+            expected = shown if measure.key in wanted else None
             if expected is not None and measure.state is not expected:
                 faults.append(f"{measure.key} is wanted and {measure.state}")
             if expected is None and measure.state not in ENDED:
@@ -105,12 +135,14 @@ class Soak:
         self._n += 1
         until = self.at + timedelta(minutes=chance.choice((2, 10, 1440)))
         selector = self.name(f"c{self._n}.example.net") if self.name else None
-        plan(self._n, at=self.at, until=until, whole=self.whole, selector=selector)
+        plan(self._n, at=self.at, until=until, whole=self.whole, selector=selector, degree=self.degree)
 
     def _want_outside(self, chance: random.Random) -> None:
         self._n += 1
         selector = self.name(f"c{self._n}.example.org") if self.name else None
-        self._outside.add(plan(self._n, host=OUTSIDE, at=self.at, whole=self.whole, selector=selector))
+        self._outside.add(
+            plan(self._n, host=OUTSIDE, at=self.at, whole=self.whole, selector=selector, degree=self.degree)
+        )
 
     def _lift(self, chance: random.Random) -> None:
         if standing := self._standing():
@@ -154,8 +186,39 @@ class Soak:
         self.forget()
 
     def _daemon_killed(self, chance: random.Random) -> None:
-        if self.kill is not None:
-            self.kill()
+        self._lose_device()
+        self.start()
+        self.ready()
+
+    def _lose_device(self) -> None:
+        (self.kill or self.forget)()
+
+    def _daemon_killed_in_the_write(self, chance: random.Random) -> None:
+        """The daemon is killed at some line of the enforcer's write, and is there again at once or after it; or while
+        the enforcer goes on; and the enforcer is killed with it, or is not."""
+        (self._want if chance.random() < 0.6 or not self._standing() else self._lift)(chance)
+        returns, dies, waits = chance.random() < 0.5, chance.random() < 0.4, chance.random() < 0.75
+
+        def befall() -> None:
+            if not waits:
+                select.select([], [], [], chance.uniform(0, 0.02))
+            self._lose_device()
+            if returns:
+                self.start()
+
+        line = chance.randrange(chance.choice(self._wire_lines))
+        met, lines = run_and_lose_the_device(
+            self.make, line=line, befall=befall, dies=dies, waits=waits, at=self.at, within=WITHIN
+        )
+        self._wire_lines = [*self._wire_lines, lines][-8:] if lines else self._wire_lines
+        if met:
+            self.befell["killed in the write"] += 1
+            self.befell["both killed in the write"] += dies
+        else:
+            self._lose_device()
+        if not (met and returns):
+            self.start()
+        self.ready()
 
     def _both_killed(self, chance: random.Random) -> None:
         self._killed_before_a_line(chance)
@@ -201,6 +264,7 @@ _EVENTS: dict[str, tuple[int, Callable[[Soak, random.Random], None]]] = {
     "the device forgets": (2, Soak._forgotten),
     "the daemon is killed": (1, Soak._daemon_killed),
     "both are killed": (1, Soak._both_killed),
+    "the daemon is killed in the write": (4, Soak._daemon_killed_in_the_write),
     "stopped midway": (1, Soak._stopped_midway),
     "it goes on": (2, Soak._goes_on),
 }

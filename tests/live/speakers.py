@@ -182,6 +182,9 @@ class BirdSpeaker(Running):
 
     def open(self) -> None:
         self.start_only()
+        self.await_peer()
+
+    def await_peer(self) -> None:
         await_true(lambda: "Established" in self.ask("show protocols edge"))
 
     def start_only(self) -> None:
@@ -231,9 +234,15 @@ class ExaBgpSpeaker(Running):
         )
 
     def open(self) -> None:
+        self.start_only()
+        self.await_peer()
+
+    def start_only(self) -> None:
         settings = {"exabgp_daemon_user": "root", "exabgp_api_cli": "false"}
         env = [f"{name}={value}" for name, value in settings.items()]
         self.start("exabgp", *self.lab.prefix("inside"), "env", *env, program("exabgp") or "", str(self.config))
+
+    def await_peer(self) -> None:
         driver = exabgp.make("edge1", self.options())
         await_true(lambda: (seen := driver.observe(at=NOON)).complete and not seen.detail)
 
@@ -267,11 +276,17 @@ class GoBgpSpeaker(Running):
         )
 
     def open(self) -> None:
+        self.start_only()
+        self.await_peer()
+
+    def start_only(self) -> None:
         Path(self.target.removeprefix("unix://")).unlink(missing_ok=True)
         self.start(
             "gobgpd", *self.lab.prefix("inside"), program("gobgpd") or "", "-f", str(self.config),
             "--api-hosts", self.target, "--pprof-disable",
         )  # fmt: skip
+
+    def await_peer(self) -> None:
         driver = gobgp.make("edge1", self.options())
         await_true(lambda: (seen := driver.observe(at=NOON)).complete and not seen.detail)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.announcers import check_both_ends
 from tests.live.speakers import BirdSpeaker, Peer, peer_at_the_edge, unavailable
 from tipstaff.enforcement.drivers.bird import make
 from tipstaff.enforcement.protocol import DeviceRefused, Driver
@@ -203,6 +204,7 @@ def test_a_flow_is_in_the_peers_table_of_flows(bird: BirdSpeaker, peer: Peer) ->
     assert "FS:rate 100000.000000" in detail
     carry_out(flows, 2, [])
     await_true(lambda: not peer.flows(4) and not peer.flows(6))
+    check_both_ends(flows, peer)
 
 
 def test_a_killed_speaker_converges_and_nothing_older_comes_back(

@@ -4,13 +4,14 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import ClassVar
 
 import pytest
 
 from tipstaff.enforcement.drivers.nftables import NftDriver, layout, make
 from tipstaff.enforcement.planner import steps
+from tipstaff.enforcement.probing import Vantage, probe_rule
 from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
 from tipstaff.testing.lab import Lab
@@ -174,6 +175,30 @@ def test_a_probe_tells_when_the_neighbour_was_hit_too(lab: Lab, driver: NftDrive
     finally:
         lab.run("edge", "nft", "delete table inet rough")
     assert (result.target_stopped, result.neighbour_works) == (True, False)
+
+
+@pytest.mark.parametrize("way", [Direction.OUT, Direction.IN])
+def test_what_is_stopped_between_two_ends_only_is_probed_from_there(lab: Lab, way: Direction) -> None:
+    """By whatever stops it: here a rule by hand, for this driver holds no such thing."""
+    inside, outside, far = lab.prefix("inside"), lab.prefix("outside"), ip_address(FAR)
+    vantage = Vantage(inside=tuple(inside), outside=tuple(outside), outside_addresses=(far,))
+    rule = flow("192.0.2.7", "tcp", 587, way)
+    narrow = replace(rule, selector=replace(rule.selector, remote=ip_network(FAR), source_port=4000))
+    source, destination = ("192.0.2.7", FAR) if way is Direction.OUT else (FAR, "192.0.2.7")
+
+    def probe() -> tuple[bool | None, bool | None]:
+        result = probe_rule(narrow, vantage=vantage, touched=lambda _: False)
+        return result.target_stopped, result.neighbour_works
+
+    assert probe() == probe() == (False, True), "the same port may be asked again at once"
+    lab.run("edge", "nft", "add table inet byhand; add chain inet byhand f { type filter hook forward priority 0; }")
+    match = f"ip saddr {source} ip daddr {destination} tcp sport 4000 tcp dport 587"
+    lab.run("edge", "nft", f"add rule inet byhand f {match} drop")
+    try:
+        assert probe() == (True, True)
+        assert probe_rule(rule, vantage=vantage, touched=lambda _: False).target_stopped is False, "not from elsewhere"
+    finally:
+        lab.run("edge", "nft", "delete table inet byhand")
 
 
 def test_a_probe_without_a_vantage_says_that_it_knows_nothing(lab: Lab) -> None:

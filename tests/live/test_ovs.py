@@ -46,8 +46,23 @@ class Switch:
         until(lambda: (folder / "db.sock").exists(), what="the switch's database")
         self.set("--no-wait", "init")
         daemon = [tool("ovs-vswitchd", "openvswitch-switch"), self.database, f"--unixctl={folder}/sw.ctl"]
-        stack.enter_context(running([*prefix, *daemon, "-vconsole:info"], until="connected", env=where))
+        self._daemon, self._where = [*prefix, *daemon, "-vconsole:info"], where
+        self._running = ExitStack()
+        stack.callback(self.kill)
+        self.start()
         self.set("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+
+    def start(self) -> None:
+        """Start the switch itself, with the bridges and ports of its database and no flows."""
+        self._running.enter_context(running(self._daemon, until="connected", env=self._where))
+
+    def kill(self) -> None:
+        self._running.close()
+        (self.folder / "br0.mgmt").unlink(missing_ok=True)
+
+    def await_bridge(self) -> None:
+        """Its bridge is there a moment after it is, once it has read its database."""
+        until((self.folder / "br0.mgmt").exists, what="the bridge")
 
     def set(self, *words: str) -> str:
         return self.call("ovs-vsctl", f"--db={self.database}", *words)

@@ -160,11 +160,11 @@ CHANGING = "192.0.2.30"
 """An access server that changes profiles: FreeRADIUS's own receiver, which puts the new Class into accounting."""
 
 
-class Access:
-    """An access switch with two ports, its RADIUS server on SQLite, and the driver that is tried."""
+class Server:
+    """A RADIUS server on SQLite in the lab's edge, and the driver that is tried."""
 
-    def __init__(self, lab: Lab, folder: Path, stack: ExitStack) -> None:
-        self.lab, self.folder, self._stack = lab, folder, stack
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self.folder = lab, folder
         self.file = folder / "radius.db"
         with contextlib.closing(sqlite3.connect(self.file)) as connection:
             connection.executescript((STOCK / "schema.sql").read_text())
@@ -173,9 +173,7 @@ class Access:
         (folder / "secret").chmod(0o600)
         self.driver = self.make()
         self.driver.tables.make()
-        rows = ", ".join(f"('account', 'acct-{u}', '{u}')" for u in USERS.values())
-        self.run(f"INSERT INTO tipstaff_logins VALUES {rows}")
-        (folder / "users").write_text("".join(f'{u} Cleartext-Password := "of-{u}"\n' for u in USERS.values()))
+        (folder / "users").write_text('DEFAULT Cleartext-Password := "of-%{User-Name}"\n')
         (folder / "dictionary").write_text("")
         queries = (STOCK / "queries.conf").read_text()
         for name in ("column_name", "packet_xlat", "reply_xlat"):
@@ -185,22 +183,34 @@ class Access:
         ours = (Path(radius.__file__).parent / "freeradius.conf").read_text()
         (folder / "tipstaff.conf").write_text(ours.replace("/var/lib/freeradius/radius.db", str(self.file)))
         (folder / "radiusd.conf").write_text(RADIUSD.format(folder=folder, secret=SECRET))
-        daemon = [*lab.prefix("edge"), tool("freeradius", "freeradius"), "-f", "-l", "stdout", "-d", str(folder)]
-        stack.enter_context(running([*daemon, "-n", "radiusd"], until="Ready to process requests"))
-        for port in USERS:
-            config = folder / f"{port.side}.conf"
-            das = OBEYS.format(secret=SECRET).replace("3799", "3799" if port is ONE else "3798")
-            config.write_text(HOSTAPD.format(port=port.side, nas=port.nas, secret=SECRET) + das)
-            hostapd = [*lab.prefix("edge"), tool("hostapd", "hostapd"), str(config)]
-            stack.enter_context(running(hostapd, until="AP-ENABLED"))
+        self._running = ExitStack()
 
-    def make(self, *, coa: bool = False) -> RadiusDriver:
+    def start(self) -> None:
+        daemon = [*self.lab.prefix("edge"), tool("freeradius", "freeradius"), "-f", "-l", "stdout"]
+        daemon += ["-d", str(self.folder), "-n", "radiusd"]
+        self._running.enter_context(running(daemon, until="Ready to process requests"))
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._running.close()
+
+    def know(self, *logins: tuple[str, str]) -> None:
+        """(account, log-in) of customers."""
+        rows = ", ".join(f"('account', '{account}', '{login}')" for account, login in logins)
+        self.run(f"INSERT INTO tipstaff_logins VALUES {rows}")
+
+    def forget(self) -> None:
+        """It loses what we put into it; whose log-ins there are is the operator's."""
+        for name in ("measures", "plan", "profile", "gone"):
+            self.run(f"DELETE FROM tipstaff_{name}")
+
+    def make(self, *, coa: bool = False, device: str = "radius1") -> RadiusDriver:
         nas = [
             {"address": p, "send_to": "127.0.0.1", "port": port, "secret_file": str(self.folder / "secret"), "coa": coa}
             for p, port in ((ONE.nas, 3799), (TWO.nas, 3798), (CHANGING, 3797))
         ]
         options = {"database": f"sqlite:///{self.file}", "walled_garden": ['Filter-Id := "quarantine"'], "nas": nas}
-        driver = radius.make("radius1", options)
+        driver = radius.make(device, options)
         driver.open_socket = self._socket_at_the_edge
         return driver
 
@@ -236,6 +246,22 @@ class Access:
         client = ["sh", "-c", f"radclient -x 127.0.0.1:1812 auth {SECRET} || true"]
         told = self.lab.run("edge", *client, given=given)
         return next(word for word in ("Access-Accept", "Access-Reject") if word in told)
+
+
+class Access(Server):
+    """The same with an access switch of two ports."""
+
+    def __init__(self, lab: Lab, folder: Path, stack: ExitStack) -> None:
+        super().__init__(lab, folder)
+        self.know(*((f"acct-{user}", user) for user in USERS.values()))
+        stack.callback(self.kill)
+        self.start()
+        for port in USERS:
+            config = folder / f"{port.side}.conf"
+            das = OBEYS.format(secret=SECRET).replace("3799", "3799" if port is ONE else "3798")
+            config.write_text(HOSTAPD.format(port=port.side, nas=port.nas, secret=SECRET) + das)
+            hostapd = [*lab.prefix("edge"), tool("hostapd", "hostapd"), str(config)]
+            stack.enter_context(running(hostapd, until="AP-ENABLED"))
 
     def refused(self) -> set[str]:
         return {user for (user,) in self.run("SELECT username FROM radpostauth WHERE reply = 'Access-Reject'")}
@@ -273,8 +299,20 @@ class Access:
             shutil.rmtree(own)
 
 
-@pytest.fixture(scope="module")
-def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+@contextlib.contextmanager
+def server_alone(folder: Path) -> Iterator[Server]:
+    """Without any access switch; not started where a program is missing."""
+    _needed()
+    with Lab(customers=("192.0.2.7",), outside=("192.0.2.8",)) as lab:
+        server = Server(lab, folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def _needed() -> None:
     for name, package in (("hostapd", "hostapd"), ("wpa_supplicant", "wpasupplicant"), ("freeradius", "freeradius"),
                           ("radclient", "freeradius-utils")):  # fmt: skip
         tool(name, package)
@@ -282,6 +320,11 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
         pytest.skip(why)
     if os.geteuid() != 0:
         pytest.skip("only root may make a socket in another network")
+
+
+@pytest.fixture(scope="module")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    _needed()
     with Lab(customers=("192.0.2.7",), outside=("192.0.2.8",)) as lab, ExitStack() as stack:
         yield Access(lab, tmp_path_factory.mktemp("radius"), stack)
 
@@ -366,3 +409,31 @@ def test_hostapd_refuses_a_change_and_the_session_is_ended_instead(access: Acces
         access.try_again(ONE)
         until(lambda: access.classes() == ["tipstaff/M-000004"], what="alice is in the garden")
         carry_out(driver, 13, [], at=now)
+
+
+def test_one_machine_is_disconnected_and_cannot_come_back_while_another_of_the_same_log_in_can(access: Access) -> None:
+    """The narrowest that RADIUS can say: the session of this log-in from this machine."""
+    now = wiring.now()
+    stopped, free = "02-00-5E-10-00-06", "02-00-5E-10-00-07"
+    one = rule("alice", Degree.DISCONNECT, measure="M-000005", selector=Selector(session=f"alice/{stopped}"))
+
+    def refusals() -> int:
+        return len(access.run("SELECT username FROM radpostauth WHERE reply = 'Access-Reject'"))
+
+    access.other_machine(ONE, 6)
+    with access.supplicant(ONE):
+        until(lambda: access.on_line(stopped), what="the machine is on line")
+        seen = carry_out(access.driver, 20, [one], at=now)
+        assert seen.of("M-000005") is Seen.IN_FORCE, seen.detail
+        assert not access.on_line(stopped)
+        before = refusals()
+        access.try_again(ONE)
+        until(lambda: refusals() > before, what="a refused log-in of the machine")
+        assert not access.on_line(stopped)
+        assert access.make().observe(at=now).of("M-000005") is Seen.IN_FORCE
+    access.other_machine(ONE, 7)
+    with access.supplicant(ONE):
+        until(lambda: access.on_line(free), what="another machine of the same log-in is on line")
+        assert access.driver.observe(at=now).of("M-000005") is Seen.IN_FORCE
+        assert access.on_line(free), "and stays so"
+    assert carry_out(access.driver, 21, [], at=now).rules == ()

@@ -64,7 +64,7 @@ def test_the_database_refuses_a_measure_without_notice_or_ground(office: Office)
     with pytest.raises(NoNotice):
         operations.plan_measure(
             case=case.key, customer=case.customer, candidates=measure.candidates,
-            chosen=next(c for c in measure.candidates if c.chosen), until=None, lifted_when="Never.", notice=None,
+            chosen=next(c for c in measure.candidates if c.chosen), until=NOON + DAY, lifted_when="Never.", notice=None,
             urgency=None, at=NOON, actor="worker",
         )  # fmt: skip
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:

@@ -78,6 +78,8 @@ def propose(
     by: _By,
     protocol: Annotated[str, typer.Option("--protocol", help="tcp or udp, with --port.")] = "",
     port: Annotated[int | None, typer.Option("--port", help="The port, with --protocol.")] = None,
+    remote: Annotated[str, typer.Option("--remote", help="The far end, with --port: only traffic with it.")] = "",
+    source_port: Annotated[int | None, typer.Option("--source-port", help="Only packets from it, with --port.")] = None,
     direction: Annotated[str, typer.Option("--direction", help="in, out or both, seen from the customer.")] = "both",
     degree: Annotated[str, typer.Option("--degree", help="rate_limit or block.")] = "block",
     why_no_narrower: Annotated[str, typer.Option("--why-no-narrower", help="Needed where something narrower is.")] = "",
@@ -90,7 +92,8 @@ def propose(
         asked = {
             "network": network, "danger": danger, "shown_by": " ".join(shown_by), "lasts_hours": str(hours),
             "protocol": protocol, "port": "" if port is None else str(port), "direction": direction, "degree": degree,
-            "why_no_narrower": why_no_narrower, "ground": ground,
+            "why_no_narrower": why_no_narrower, "ground": ground, "remote": remote,
+            "source_port": "" if source_port is None else str(source_port),
         }  # fmt: skip
         found = propose_form(asked, actor=by)
     typer.echo(f"{found.key} is proposed: it touches {len(found.touches)} customers. An engineer decides.")

@@ -523,6 +523,8 @@ class FilterIn(TypedDict):
     network: str
     protocol: NotRequired[Literal["", "tcp", "udp"]]
     port: NotRequired[int | None]
+    remote: NotRequired[str]
+    source_port: NotRequired[int | None]
     direction: NotRequired[Literal["in", "out", "both"]]
     degree: NotRequired[Literal["rate_limit", "block"]]
     danger: str
@@ -539,6 +541,8 @@ class FilterOut(TypedDict):
     network: str
     protocol: str | None
     port: int | None
+    remote: str | None
+    source_port: int | None
     direction: str
     degree: str
     device: str
@@ -636,6 +640,7 @@ class InboxOut(TypedDict):
     to_carry: list[ToCarryOut]
     measures: list[str]
     still_stopped: list[str]
+    devices: list[str]
     admissions: list[str]
     sightings: list[str]
 

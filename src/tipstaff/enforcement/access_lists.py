@@ -57,6 +57,8 @@ def supports(rule: Rule) -> bool:
     network = selector.network
     if network is None or not network.prefixlen or (selector.scope, rule.degree) not in CAN:
         return False
+    if selector.narrowed:
+        return False
     return selector.port is None or (selector.protocol in ("tcp", "udp") and network.num_addresses == 1)
 
 

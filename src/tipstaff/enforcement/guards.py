@@ -95,6 +95,10 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return None
     if selector.port is not None and (selector.protocol not in ("tcp", "udp") or not 0 < selector.port < 65536):
         return f"{selector.protocol}/{selector.port} is no port: they are of tcp or udp and go from 1 to 65535."
+    if selector.source_port is not None and not 0 < selector.source_port < 65536:
+        return f"{selector.source_port} is no port: they go from 1 to 65535."
+    if selector.remote is not None and selector.remote.prefixlen == 0:
+        return "The far end is everybody: a measure on all of a port names none."
     shortest = limits.shortest_v4 if network.version == 4 else limits.shortest_v6
     if network.prefixlen < shortest:
         return f"It takes in a /{network.prefixlen}; a measure takes in a /{shortest} at most."
@@ -184,6 +188,14 @@ class Supports(Protocol):
     def supports(self, rule: Rule) -> bool: ...
 
 
+def holds_exactly(driver: Supports, rule: Rule) -> bool:
+    """Whether a driver can hold exactly this. One that says nothing of far ends and source ports (`Ability.narrows`)
+    was written without them, and would stop all of the port in their place: it is not even asked."""
+    if rule.selector.narrowed and not getattr(getattr(driver, "ability", None), "narrows", False):
+        return False
+    return driver.supports(rule)
+
+
 class Vetting:
     """Looks at all rules of one device round after round, and at each only once while its bounds stay as they are.
 
@@ -212,7 +224,7 @@ class Vetting:
         for rule in rules:
             if self._passed.get(rule.measure) is not rule:
                 why = refusal(rule.selector, limits)
-                if why is None and not driver.supports(rule):
+                if why is None and not holds_exactly(driver, rule):
                     why = f"{driver.device} cannot hold it exactly."
                 if why is not None:
                     refused[rule.measure] = why
@@ -245,10 +257,13 @@ def shared_by_now(selector: Selector, beyond: int) -> str:
     return f"On {what_of(selector)} it would hit {beyond} more by now than were counted when it was decided."
 
 
-def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str | None:
+def fuse(
+    new: Collection[str], sent: Collection[str], *, limits: Limits, elsewhere: Callable[[], Collection[str]] = tuple
+) -> str | None:
     """Why new measures are held back as a mass change, in a sentence; None if they may pass.
 
-    `new` are their customers, one for each measure; `sent` those of what was new within the last `FUSE_LASTS`.
+    `new` are their customers, one for each measure; `sent` those of what was new on this device within the last
+    `FUSE_LASTS`, and `elsewhere` says those of all other devices: a mass that is spread over many is one too.
     """
     if limits.overridden_by is not None or not new:
         return None
@@ -259,10 +274,12 @@ def fuse(new: Collection[str], sent: Collection[str], *, limits: Limits) -> str 
             f"{count} new measures {when} are more than the fuse of {limits.new_rules_max} lets pass; "
             "two people can override it."
         )
-    hit = len({*new, *sent})
+    before = {*sent, *elsewhere()} if limits.customers_total else set()
+    hit = len({*new, *before})
     if limits.customers_total and hit > max(FEW_CUSTOMERS, limits.customers_share_max * limits.customers_total):
         return (
-            f"New measures against {hit} of {limits.customers_total} customers {when} are more than the fuse of "
+            f"New measures against {hit} of {limits.customers_total} customers "
+            f"{'within an hour' if before else 'at once'} are more than the fuse of "
             f"{limits.customers_share_max:.0%} lets pass; two people can override it."
         )
     return None

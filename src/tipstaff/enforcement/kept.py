@@ -11,8 +11,8 @@ from typing import Any
 from tipstaff.enforcement.planner import fingerprint
 from tipstaff.words import Degree, Direction, Rule, Selector
 
-NAMES = tuple(field.name for field in fields(Selector) if field.name not in ("network", "direction"))
-"""What a selector may name beside its network and direction. One that were forgotten would make a rule wider."""
+NAMES = tuple(field.name for field in fields(Selector) if field.name not in ("network", "direction", "remote"))
+"""What a selector may name beside its networks and direction. One that were forgotten would make a rule wider."""
 _named = attrgetter(*NAMES)
 _WRITER = json.JSONEncoder(separators=(",", ":"))
 
@@ -30,6 +30,8 @@ def line_of(rule: Rule, **more: object) -> str:
     }
     if s.network is not None:
         kept["network"] = str(s.network)
+    if s.remote is not None:
+        kept["remote"] = str(s.remote)
     if s.direction is not Direction.BOTH:
         kept["direction"] = str(s.direction)
     if rule.until is not None:
@@ -55,9 +57,10 @@ def read_line(line: str) -> tuple[Rule, Mapping[str, Any]]:
 
 def selector_of(kept: Mapping[str, Any]) -> Selector:
     """A selector out of its JSON."""
-    network = kept.get("network")
+    network, remote = kept.get("network"), kept.get("remote")
     return Selector(
         network=ip_network(network) if network else None,
+        remote=ip_network(remote) if remote else None,
         direction=Direction(kept.get("direction", "both")),
         **{name: kept[name] for name in kept.keys() & NAMES},
     )

@@ -50,7 +50,8 @@ class MeasureRow(models.Model):
     planned_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     """When the intent to tell the device was first on record: from then on it may have an effect, shown or not."""
-    until = models.DateTimeField(null=True)
+    until = models.DateTimeField()
+    """When it ends whatever happens. There is none without."""
     lifted_when = models.TextField()
     notice = models.CharField(max_length=16, null=True)
     urgency = models.JSONField(null=True)

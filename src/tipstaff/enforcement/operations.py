@@ -118,7 +118,7 @@ def plan_measure(
     customer: str,
     candidates: Sequence[Candidate],
     chosen: Candidate,
-    until: datetime | None,
+    until: datetime,
     lifted_when: str,
     notice: str | None,
     urgency: Urgency | None,
@@ -212,7 +212,7 @@ def prolong(key: str, *, until: datetime, why: str, at: datetime, actor: str) ->
         raise NoSuchMeasure(key)
     _lock_device(found.device)
     row = MeasureRow.objects.select_for_update().get(key=key)
-    if row.state not in WANTED or row.until is None or row.until <= at:
+    if row.state not in WANTED or row.until <= at:
         raise NotStanding(key)
     if until > row.until:
         before, row.until = row.until, until
@@ -635,15 +635,20 @@ def refuse_measure(key: str, *, why: str, fence: Fence, at: datetime) -> None:
 
 
 @transaction.atomic
-def hold_back(fence: Fence, *, why: str, at: datetime) -> None:
-    """Note that the fuse holds new measures back, once; an empty `why` says that it does no longer."""
+def hold_back(fence: Fence, *, why: str, at: datetime) -> bool:
+    """Note that the fuse holds new measures back, once; an empty `why` says that it does no longer. Whether it is news.
+
+    What is sent from then on is another plan, of a generation of its own: one without what was held back, that is still
+    under way somewhere, does nothing any more.
+    """
     row = _lock_device(fence.device)
     _check(row, fence)
     if row.held_back == why:
-        return
-    row.held_back = why
-    row.save(update_fields=["held_back"])
+        return False
+    row.held_back, row.digest = why, ""
+    row.save(update_fields=["held_back", "digest"])
     record("device.held_back" if why else "device.let_pass", at=at, actor="enforcer", about=[fence.device], why=why)
+    return True
 
 
 def _settle(
@@ -734,6 +739,8 @@ def _stops_all_of(other: Selector, own: Selector, degree: Degree) -> bool:
         return False
     if other.port is not None and (other.protocol, other.port) != (own.protocol, own.port):
         return False
+    if other.narrowed and (other.remote, other.source_port) != (own.remote, own.source_port):
+        return False
     whole = own.network.num_addresses <= other.network.num_addresses
     return whole and other.direction in (Direction.BOTH, own.direction)
 
@@ -798,6 +805,8 @@ def selector_json(selector: Selector) -> dict[str, Any]:
     kept["direction"] = str(selector.direction)
     if selector.network is not None:
         kept["network"] = str(selector.network)
+    if selector.remote is not None:
+        kept["remote"] = str(selector.remote)
     return kept
 
 

@@ -77,6 +77,8 @@ class Ability:
     """It stops whole addresses and prefixes this way only; None for both ways."""
     holds: Callable[[Selector, Degree], bool] | None = None
     """Whether it can hold exactly this; None leaves that to the moment of sending."""
+    narrows: bool = False
+    """It knows of far ends and source ports (`Selector.narrowed`)."""
     session: str = ""
     """The one BGP session whose routes it touches; empty where it has none."""
 
@@ -139,6 +141,8 @@ def fingerprint(rule: Rule) -> str:
         told = (*told, "by law")  # type: ignore[assignment]  # Only then, for the same reason.
     if s.announced_on is not None:
         told = (*told, "announced on", s.announced_on)  # type: ignore[assignment]  # As above.
+    if s.narrowed:
+        told = (*told, "far end", s.remote, "from port", s.source_port)  # type: ignore[assignment]  # As above.
     text = "|".join("" if x is None else str(x) for x in (rule.measure, rule.case, int(rule.degree), rule.until, *told))
     kept = hashlib.sha256(text.encode()).hexdigest()[:12]
     object.__setattr__(rule, "fingerprint", kept)  # A rule never changes, so neither does this.
@@ -171,6 +175,8 @@ def reached(rung: Rung, selectors: tuple[Selector, ...], devices: Sequence[Abili
     flaw = ""
     for device in provable:
         flaws = [refusal(s, device.limits) for s in selectors] if device.limits is not None else []
+        if any(s.narrowed for s in selectors) and not device.narrows:
+            flaws.append(f"{device.device} cannot hold exactly this, no wider and no narrower.")
         if device.holds is not None and not all(device.holds(s, rung.degree) for s in selectors):
             flaws.append(f"{device.device} cannot hold exactly this, no wider and no narrower.")
         flaw = next((f for f in flaws if f), "")

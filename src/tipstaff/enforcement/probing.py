@@ -17,8 +17,8 @@ from tipstaff.enforcement.protocol import BadOption
 from tipstaff.words import Degree, Direction, ProbeResult, Rule, Scope, Selector
 
 Address = IPv4Address | IPv6Address
-Call = tuple[str, str, str, int]
-"""(protocol, source address or empty, address, port)."""
+Call = tuple[str, str, str, int, int]
+"""(protocol, source address or empty, address, port, source port or 0)."""
 
 _WAIT_SECONDS = 0.5
 _LISTENS_WITHIN_SECONDS = 20.0
@@ -61,7 +61,16 @@ def obstacle(selector: Selector, degree: Degree, vantage: Vantage) -> str:
     version = selector.network.version
     if all(a.version != version for a in vantage.outside_addresses):
         return f"No outside address of IPv{version} is set up."
+    if _far_of(selector, vantage) is None:
+        return f"No outside address that is set up lies within {selector.remote}."
     return ""
+
+
+def _far_of(selector: Selector, vantage: Vantage) -> Address | None:
+    """The outside address by which this is probed; None where none is at its far end."""
+    network, remote = selector.network, selector.remote
+    fits = (a for a in vantage.outside_addresses if network is not None and a.version == network.version)
+    return next((a for a in fits if remote is None or a in remote), None)
 
 
 def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
@@ -72,9 +81,9 @@ def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], boo
     """
     network = rule.selector.network
     why_not = obstacle(rule.selector, rule.degree, vantage)
-    if network is None or why_not:
+    far = _far_of(rule.selector, vantage)
+    if network is None or far is None or why_not:
         return _not_probed(why_not)
-    far = next(a for a in vantage.outside_addresses if a.version == network.version)
     customer = network.network_address if network.num_addresses == 1 else network.network_address + 1
     ways = (Direction.OUT, Direction.IN) if rule.selector.direction is Direction.BOTH else (rule.selector.direction,)
     results = [_one_way(way, rule, customer, far, vantage, touched) for way in ways]
@@ -109,6 +118,8 @@ def _one_way(
     port = rule.selector.port or 0
     neighbours = _neighbours(customer, rule, touched)
     out = way is Direction.OUT
+    from_port = rule.selector.source_port or 0
+    from_far = str(far) if rule.selector.remote is not None else ""
     if out:
         listeners = [(protocol, str(far), port), (protocol, str(far), 0)]
     else:
@@ -117,10 +128,10 @@ def _one_way(
 
     def calls(ports: list[int]) -> list[Call]:
         if out:
-            beside = [(protocol, str(n), str(far), ports[1] if n == customer else ports[0]) for n in neighbours]
-            return [(protocol, str(customer), str(far), ports[0]), *beside]
-        beside = [(protocol, "", str(n), p) for n, p in zip(neighbours, ports[1:], strict=True)]
-        return [(protocol, "", str(customer), ports[0]), *beside]
+            beside = [(protocol, str(n), str(far), ports[1] if n == customer else ports[0], 0) for n in neighbours]
+            return [(protocol, str(customer), str(far), ports[0], from_port), *beside]
+        beside = [(protocol, from_far, str(n), p, 0) for n, p in zip(neighbours, ports[1:], strict=True)]
+        return [(protocol, from_far, str(customer), ports[0], from_port), *beside]
 
     listening, talking = (vantage.outside, vantage.inside) if out else (vantage.inside, vantage.outside)
     try:
@@ -233,19 +244,23 @@ while True:
 """
 
 _TALKER = """
-import json, socket, sys
+import json, socket, struct, sys
 wait, wanted = json.loads(sys.argv[1])
 answers, works = [], False
-for n, (protocol, source, host, port) in enumerate(wanted):
+for n, (protocol, source, host, port, from_port) in enumerate(wanted):
     if n > 0 and (works or not port):
         answers.append("unusable")
         continue
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) as s:
         s.settimeout(wait)
-        if source:
+        if source or from_port:
             try:
-                s.bind((source, 0))
+                if from_port:
+                    # The same port is asked for again in the next probe: it must not linger.
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                s.bind((source, from_port))
             except OSError:
                 answers.append("unusable")
                 continue

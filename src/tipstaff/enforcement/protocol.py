@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from tipstaff.enforcement.planner import Ability
-from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Step
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 
 class DriverFailure(Exception):
@@ -89,6 +89,23 @@ class LooksAtSome(Protocol):
 
         None if anything there is not as it was left: then the whole is to be read. It does not raise.
         """
+
+
+def as_asked(
+    there: Mapping[str, str], *, asked: Collection[str], generation: int, foreign: Sequence[str], at: datetime
+) -> Observation:
+    """What `look_at` says where all is as it was left: of the measures `asked` for, those `there` stand (measure ->
+    fingerprint), and the others are gone."""
+    held = sorted(there.items())
+    return Observation(
+        complete=True,
+        generation=generation,
+        rules=tuple((key, Seen.IN_FORCE) for key, _ in held),
+        fingerprints=tuple(held),
+        foreign=tuple(foreign),
+        at=at,
+        only=frozenset(asked),
+    )
 
 
 @runtime_checkable

@@ -173,6 +173,16 @@ def list_health() -> list[DeviceHealth]:
     return [_health_of(row) for row in DeviceRow.objects.order_by("name")]
 
 
+SILENT_AFTER = 3
+"""So many failed rounds in a row are an alarm: one that comes back within seconds troubles nobody."""
+
+
+def devices_in_trouble(names: Collection[str]) -> list[DeviceHealth]:
+    """Those of these devices that do not answer, or hold new measures back until two people agree."""
+    rows = DeviceRow.objects.filter(name__in=names).exclude(failures__lt=SILENT_AFTER, held_back="")
+    return [_health_of(row) for row in rows.order_by("name")]
+
+
 def unproven_rules(device: str) -> list[tuple[Rule, MeasureState]]:
     """What a probe has yet to prove on a device, in force or lifted, and what each measure is now."""
     rows = (
@@ -213,6 +223,19 @@ def sent_lately(device: str, *, since: datetime) -> list[str]:
         if passed is not None:
             rows = rows.filter(planned_at__gt=passed)
     return list(rows.values_list("customer", flat=True))
+
+
+def sent_elsewhere(device: str, *, since: datetime) -> set[str]:
+    """The customers of what was first sent to, or came in force on, any other device since then, unless two people let
+    it pass there."""
+    passed = dict(DeviceRow.objects.exclude(name=device).values_list("name", "let_pass_at"))
+    found: set[str] = set()
+    rows = MeasureRow.objects.filter(Q(sent_at__gt=since) | Q(in_force_at__gt=since))
+    for name, until in passed.items():
+        there = rows.filter(device=name)
+        there = there if until is None else there.filter(planned_at__gt=until)
+        found.update(there.values_list("customer", flat=True).distinct())
+    return found
 
 
 def count_wanted_on(devices: Collection[str]) -> dict[str, int]:
@@ -270,7 +293,7 @@ def wanted_rules(device: str, *, at: datetime) -> tuple[Rule, ...]:
     """The rules that a device shall hold at `at`."""
     rows = MeasureRow.objects.filter(device=device, state__in=WANTED).order_by("key")
     rows = rows.only("key", "case", "selector", "degree", "until", "urgency")
-    return tuple(rule_of(row) for row in rows if row.until is None or row.until > at)
+    return tuple(rule_of(row) for row in rows if row.until > at)
 
 
 def rule_of(row: MeasureRow) -> Rule:

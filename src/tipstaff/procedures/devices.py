@@ -14,7 +14,7 @@ from tipstaff.registry.queries import accounts_on
 from tipstaff.words import Measure, Observation, Plan, Seen, Step
 
 from .desk import Desk
-from .enforcing import Reconciled, estranged, reconcile
+from .enforcing import Reconciled, estranged, fused, reconcile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
     refused = {}
     for rule in rules:
         why = guards.refusal(rule.selector, limits)
-        if why is None and not driver.supports(rule):
+        if why is None and not guards.holds_exactly(driver, rule):
             why = f"{driver.device} cannot hold it exactly."
         if why is not None:
             refused[rule.measure] = why
@@ -76,7 +76,7 @@ def look(driver: Driver, *, limits: Limits, at: datetime) -> Look:
     refused = estranged(wanted, limits, seen=seen, max_proof=driver.max_proof) | refused
     new = {key: who for key, who in queries.planned_on(driver.device).items() if key not in refused}
     sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
-    held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
+    held_back = fused(driver.device, list(new.values()), sent, limits=limits, at=at)
     left_out = refused.keys() | (new.keys() if held_back else set())
     plan = Plan(device=driver.device, generation=generation, rules=rules)
     todo = steps(Plan(device=driver.device, generation=plan.generation,

@@ -157,12 +157,12 @@ def hasten(
     def may(rules: Sequence[Rule], customers: Collection[str]) -> bool:
         held = all(
             guards.refusal(rule.selector, limits) is None
-            and driver.supports(rule)
+            and guards.holds_exactly(driver, rule)
             and guards.estranged(customer, rule, limits) is None
             for rule, customer in zip(rules, customers, strict=True)
         )
         sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
-        return held and guards.fuse(customers, sent, limits=limits) is None
+        return held and not fused(driver.device, customers, sent, limits=limits, at=at)
 
     few = operations.plan_few(fence, most=FEW, may=may, at=at)
     if few is None:
@@ -206,11 +206,21 @@ def _guarded(
 
     new = _never_sent(plan, seen)
     sent = queries.sent_lately(plan.device, since=at - guards.FUSE_LASTS) if new else []
-    held_back = guards.fuse(list(new.values()), sent, limits=limits) or ""
-    operations.hold_back(fence, why=held_back, at=at)
+    held_back = fused(plan.device, list(new.values()), sent, limits=limits, at=at)
+    if operations.hold_back(fence, why=held_back, at=at):
+        plan = operations.next_plan(fence, at=at)
     if held_back:
         plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
     return plan, tuple(refused), held_back
+
+
+def fused(device: str, new: Collection[str], sent: Collection[str], *, limits: Limits, at: datetime) -> str:
+    """Why these new measures, of as many customers, wait for two people; empty where they need not."""
+
+    def elsewhere() -> Collection[str]:
+        return queries.sent_elsewhere(device, since=at - guards.FUSE_LASTS)
+
+    return guards.fuse(new, sent, limits=limits, elsewhere=elsewhere) or ""
 
 
 def estranged(plan: Plan, limits: Limits, *, seen: Observation, max_proof: Proof) -> dict[str, str]:

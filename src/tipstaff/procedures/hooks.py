@@ -40,7 +40,9 @@ POST_SECONDS, CUSTOMERS_POST_SECONDS, ROUND_SECONDS = 15, 5, 30
 """How long one attempt may take, and how long a round goes on before other work has its turn."""
 HOOKS_MAX = 5
 """So many webhooks a customer has at the most."""
-_KIND = re.compile(r"(case|letter|measure)\.(\*|[a-z_]+)|report\.decided")
+_KIND = re.compile(
+    r"(case|letter|measure)\.(\*|[a-z_]+)|device\.(\*|silent|answers_again|held_back|let_pass)|report\.decided"
+)
 _UNTOLD = frozenset({"case.matter_sealed", "letter.blanked"})
 _KINDS_OF_KEY = {"C": "case", "L": "letter", "M": "measure", "R": "report", "S": "sighting"}
 _KEY = re.compile(r"([CLMRS])-\d+")
@@ -50,7 +52,7 @@ NOWHERE = Outward(())
 
 
 class NoSuchEvent(ValueError):
-    """Events are kinds of entries of the record (case.opened, letter.sent ...), or case.*, letter.* and measure.*."""
+    """Events are kinds of entries of the record (case.opened ...), or case.*, letter.*, measure.* and device.*."""
 
 
 class TooManyWebhooks(ValueError):
@@ -112,6 +114,8 @@ def event_of(entry: Entry) -> Happening | None:
     if entry.detail.get("outcome") == ReportOutcome.SEALED:
         return None
     keys: dict[str, str] = {}
+    if entry.what.startswith("device."):
+        keys["device"] = entry.about[0]
     for about in entry.about:
         if match := _KEY.match(about):
             keys.setdefault(_KINDS_OF_KEY[match[1]], match[0])

@@ -424,7 +424,7 @@ def _takes_in(measure: Measure, incident: Incident, *, case: Case) -> bool:
         return on.host_name.lower() == (named.domain or host_of(named.url)).lower()
     if on.network is not None:
         port = _port_of(named.url) if named.url else named.source_port
-        return named.source is not None and named.source in on.network and on.port in (None, port)
+        return named.source is not None and named.source in on.network and on.port in (None, port) and not on.narrowed
     return (case.service is not None and on.service == case.service) or on.account == case.customer
 
 

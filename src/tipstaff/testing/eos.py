@@ -5,6 +5,7 @@ they are shown, and ports called by the name of their service, as EOS does.
 """
 
 import base64
+import contextlib
 import copy
 import json
 import socket
@@ -73,6 +74,8 @@ class EosDevice:
         """Stop listening."""
         if self._door is not None:
             self._door.shutdown()
+            with contextlib.suppress(OSError):
+                self._door.socket.shutdown(socket.SHUT_RDWR)  # A process that was forked meanwhile has it too.
             self._door.server_close()
 
     def reboot(self) -> None:

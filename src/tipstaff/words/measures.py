@@ -89,6 +89,10 @@ class Selector:
     """The customer's port on which only packets with forged sources are touched: `r1/eth7`, as the registry has it."""
     announced_on: str | None = None
     """The BGP session on which `network` is announced: the route is touched, and not its traffic by another way."""
+    remote: IPv4Network | IPv6Network | None = None
+    """The far end: only traffic between `network` and there is touched; with `port`."""
+    source_port: int | None = None
+    """Only packets from this port are touched, whichever end sends them; with `port`, which they go to."""
 
     def __post_init__(self) -> None:
         subjects = (self.network, self.url, self.host_name, self.mailbox, self.session, self.forged_on, self.service,
@@ -101,6 +105,15 @@ class Selector:
             raise ValueError("a port belongs to a network and a protocol")
         if self.announced_on is not None and (self.network is None or self.port is not None):
             raise ValueError("what is announced is a network and no port")
+        if self.narrowed and (self.network is None or self.port is None):
+            raise ValueError("a far end and a source port belong to a network and a port")
+        if self.remote is not None and self.network is not None and self.remote.version != self.network.version:
+            raise ValueError("both ends are of one IP version")
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it takes in less than a port of its network: only one far end, or what comes from one port."""
+        return self.remote is not None or self.source_port is not None
 
     @property
     def scope(self) -> Scope:
@@ -135,7 +148,9 @@ class Selector:
         way = {Direction.OUT: "from", Direction.IN: "to", Direction.BOTH: "from and to"}[self.direction]
         if self.port is None:
             return f"everything {way} {host}"
-        return f"{self.protocol}/{self.port} {way} {host}"
+        source = "" if self.source_port is None else f" from port {self.source_port}"
+        far = "" if self.remote is None else f", far end {self.remote}"
+        return f"{self.protocol}/{self.port} {way} {host}{source}{far}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from ipaddress import ip_network
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from tipstaff.enforcement import operations, queries
@@ -53,12 +55,14 @@ def candidate(n: int = 7, *, port: int = 25, chosen: bool = True) -> Candidate:
     )
 
 
-def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001") -> str:
+def planned(n: int = 7, *, case: str = "C-000001", hours: int = 24, notice: str | None = "L-000001",
+            device: str = "edge1") -> str:  # fmt: skip
+    one = replace(candidate(n), device=device)
     key = operations.plan_measure(
         case=case,
         customer=f"acct-{n}",
-        candidates=[candidate(n), candidate(n, port=26, chosen=False)],
-        chosen=candidate(n),
+        candidates=[one, candidate(n, port=26, chosen=False)],
+        chosen=one,
         until=NOON + timedelta(hours=hours),
         lifted_when="The customer says that it is fixed.",
         notice=notice,
@@ -171,6 +175,31 @@ def test_the_database_itself_refuses_a_measure_without_notice_or_ground(db: None
         cursor.execute("UPDATE enforcement_measurerow SET notice = NULL")
 
 
+def test_the_database_itself_refuses_a_measure_without_an_end(db: None) -> None:
+    planned()
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE enforcement_measurerow SET until = NULL")
+
+
+def test_a_measure_of_before_that_had_no_end_gets_one_and_is_not_lifted_by_it(db: None) -> None:
+    stands, urgent, over = (planned(n, case=f"C-00000{n}") for n in (1, 2, 3))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE enforcement_measurerow ALTER until DROP NOT NULL")
+        cursor.execute("UPDATE enforcement_measurerow SET until = NULL, state = 'in_force'")
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET notice = NULL, urgency = %s WHERE key = %s",
+            ['{"ground": "network_harm", "decided_by": "ann", "seconded_by": "bob"}', urgent],
+        )
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET state = 'lifted', lifted_at = %s WHERE key = %s", [NOON, over]
+        )
+        import_module("tipstaff.enforcement.migrations.0011_every_measure_ends").give_an_end(apps, None)
+        cursor.execute("SELECT key, until, until - now() FROM enforcement_measurerow ORDER BY key")
+        found = {key: (until, left) for key, until, left in cursor.fetchall()}
+    assert found[over][0] == NOON
+    assert [round(found[key][1] / timedelta(hours=1)) for key in (stands, urgent)] == [7 * 24, 24]
+
+
 def columns() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM enforcement_measurerow LIMIT 0")
@@ -186,7 +215,7 @@ def test_no_measure_without_a_notice_unless_two_people_record_a_ground(db: None)
         "customer": "acct-7",
         "candidates": [candidate()],
         "chosen": candidate(),
-        "until": None,
+        "until": NOON + timedelta(hours=24),
         "lifted_when": "The flood has ended.",
         "notice": None,
         "at": NOON,
@@ -343,6 +372,44 @@ def test_the_fuse_holds_new_measures_back_and_keeps_the_old_ones(fence: Fence) -
     assert driver.rules() == []
     assert round_of(driver, fence, limits=replace(OWN, new_rules_max=3, overridden_by=("ann", "bob"))).held_back == ""
     assert len(driver.rules()) == len(new)
+
+
+def test_a_mass_that_is_spread_over_devices_is_held_back_on_the_last_of_them(fence: Fence) -> None:
+    limits = replace(OWN, customers_total=100)
+    other = operations.become_writer("edge2", at=NOON)
+    for n in range(2, 8):
+        planned(n)
+        planned(n + 100, device="edge2")
+    assert round_of(MemoryTwin("edge1"), fence, limits=limits).held_back == ""
+    second = MemoryTwin("edge2")
+    assert "12 of 100 customers" in round_of(second, other, limits=limits).held_back
+    assert second.rules() == []
+    operations.ask("edge2", "let_pass", why="A worm.", at=NOON, actor="one")
+    operations.agree("edge2", "let_pass", within=timedelta(hours=1), at=NOON, actor="two")
+    before = second.observe(at=NOON).generation
+    assert round_of(second, other, limits=limits).held_back == ""
+    assert len(second.rules()) == 6
+    # What was planned without them, and is still under way somewhere, is an older plan.
+    assert second.observe(at=NOON).generation > before
+    planned(50)
+    assert round_of(MemoryTwin("edge1"), fence, limits=limits, minutes=1).held_back == "", "two people let those pass"
+    operations.stop_writing(other)
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "0.0.0.0/1", "192.0.2.1/32", "198.51.100.7/32", "192.0.0.0/16"])
+def test_a_row_that_somebody_wrote_by_hand_passes_no_guard(fence: Fence, network: str) -> None:
+    driver, good = MemoryTwin("edge1"), planned(7)
+    bad = planned(8)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE enforcement_measurerow SET selector = jsonb_set(selector, '{network}', to_jsonb(%s::text)) - 'port'"
+            " - 'protocol' WHERE key = %s",
+            [network, bad],
+        )
+    assert few_of(driver, fence) is None, "not by the short way either"
+    assert round_of(driver, fence).refused == (bad,)
+    assert driver.rules() == [(good, "tcp/25 from 192.0.2.7")]
+    assert state_of(bad) is MeasureState.FAILED
 
 
 def test_a_mass_that_comes_drop_by_drop_is_held_back_too(fence: Fence) -> None:
@@ -536,7 +603,8 @@ def test_a_measure_wanted_again_may_hit_as_many_others_as_it_was_decided_for_ane
     operations.want_lifted(key, why="It would hit another.", at=NOON, actor="worker")
     two = replace(candidate(), others_hit=2)
     again = operations.plan_measure(
-        case="C-000001", customer="acct-7", candidates=[candidate(port=26, chosen=False), two], chosen=two, until=None,
+        case="C-000001", customer="acct-7", candidates=[candidate(port=26, chosen=False), two], chosen=two,
+        until=NOON + timedelta(hours=24),
         lifted_when="Fixed.", notice="L-000001", urgency=None, at=NOON, actor="lena",
     )  # fmt: skip
     assert (again, queries.others_counted(key)) == (key, 2)

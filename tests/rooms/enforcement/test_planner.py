@@ -318,6 +318,16 @@ def test_the_fuse_holds_back_a_mass_change_until_two_people_say_otherwise() -> N
         replace(OWN, overridden_by=("ann", "Ann "))
 
 
+def test_the_fuse_counts_the_customers_of_all_devices_together() -> None:
+    limits = replace(OWN, customers_total=200)
+    new, others = [f"acct-{n}" for n in range(8)], [f"acct-{n}" for n in range(5, 21)]
+    assert fuse(new, [], limits=limits) is None
+    why = fuse(new, [], limits=limits, elsewhere=lambda: others)
+    assert why is not None
+    assert "21 of 200 customers" in why
+    assert fuse(new, [], limits=replace(limits, customers_total=None), elsewhere=lambda: others) is None
+
+
 def test_the_fuse_counts_customers_as_a_share() -> None:
     limits = replace(OWN, customers_total=200)
     few = [f"acct-{n}" for n in range(20)]

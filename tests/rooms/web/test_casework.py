@@ -367,6 +367,7 @@ def test_a_list_goes_on_to_its_end(
             key=f"M-9{n:05}", case="C-000001", customer="any", device="edge-1", selector_key=str(n), degree=2, proof=3,
             selector={"network": f"{ADDRESS}/32", "protocol": "tcp", "port": 25 + n, "direction": "both"},
             notice="L-000001", state="in_force", planned_at=at, in_force_at=at, lifted_when="fixed",
+            until=at + timedelta(days=7),
         )  # fmt: skip
     monkeypatch.setattr(views, f"{kind.upper()}_LINES", 2)
     client, shown, asked = log_in(Role.LEAD), list[str](), "state="

@@ -228,6 +228,37 @@ def test_a_device_that_cannot_be_read_is_said_to_be_so(edge: MemoryTwin, at: dat
     assert "does not answer" in run("apply", exit_code=1)
 
 
+def test_a_device_in_trouble_comes_into_the_inbox_and_goes_when_it_is_well(
+    edge: MemoryTwin, at: datetime, log_in: LogIn
+) -> None:
+    client = log_in(Role.ENGINEER, name="eve")
+
+    def inbox() -> tuple[list[str], bool, int]:
+        told = client.get("/api/inbox").json()
+        return (
+            told["devices"],
+            "Devices in trouble" in client.get(reverse("console:inbox")).content.decode(),
+            told["numbers"]["waiting"],
+        )
+
+    quiet = inbox()
+    assert quiet[:2] == ([], False)
+    planned(7, at=at)
+    edge.unreachable = True
+    for _ in range(queries.SILENT_AFTER - 1):
+        a_round(edge, at)
+    assert inbox() == quiet, "it may be back in a moment"
+    a_round(edge, at)
+    assert inbox() == ([EDGE], True, quiet[2] + 1)
+    assert "The device does not answer." in client.get(reverse("console:inbox")).content.decode()
+    edge.unreachable = False
+    a_round(edge, at)
+    assert inbox() == quiet
+    planned(8, at=at)
+    a_round(edge, at, new_rules_max=0)
+    assert inbox() == ([EDGE], True, quiet[2] + 1), "what is held back waits for two people"
+
+
 def test_who_has_not_the_role_lifts_nothing(edge: MemoryTwin, at: datetime) -> None:
     key = planned(7, at=at)
     assert "ole has not the role" in run("lift", key, "--by", "ole", "--why", "x", exit_code=1)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -59,7 +60,7 @@ def closed(day: ModuleType, monkeypatch: pytest.MonkeyPatch) -> CaseRow:
             key=key, case=row.key, customer=row.customer, device="edge-1", selector_key=key, degree=2, proof=3,
             selector={"network": f"{row.resource}/32", "protocol": "tcp", "port": 25, "direction": "both"},
             notice="L-000001", state=state, planned_at=row.opened_at, in_force_at=row.opened_at, lifted_at=lifted_at,
-            lifted_when=MARK,
+            lifted_when=MARK, until=row.opened_at + timedelta(days=7),
         )  # fmt: skip
     SightingRow.objects.create(
         key="S-000001", sensor="flows", name=MARK, digest="0" * 64, evidence="1" * 64, line=1, case=row.key, kind="x",

@@ -29,7 +29,7 @@ def walled(day: object, clock: Clock, at: datetime) -> tuple[Case, MeasureRow]:
         key="M-990001", case=case.key, customer=case.customer, device="edge-1",
         selector={"network": "192.0.2.64/28", "direction": "both"}, selector_key="garden", degree=Degree.WALLED_GARDEN,
         state=MeasureState.IN_FORCE, planned_at=at, in_force_at=at, lifted_when="It is lifted once it is fixed.",
-        notice="L-000001",
+        notice="L-000001", until=at + timedelta(days=7),
     )  # fmt: skip
     return case, row
 

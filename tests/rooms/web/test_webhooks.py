@@ -123,6 +123,16 @@ def test_what_happens_is_told_signed_and_without_a_word_of_what_was_said(
     assert now_of(webhook).waiting == 0
 
 
+def test_an_alarm_of_a_device_is_told_with_its_name_and_not_with_why(office: None, at: datetime, program: str) -> None:
+    made(program, "device.*", at=at)
+    record("device.silent", at=at, actor="enforcer", about=["edge1"], why="The password is wrong.")
+    record("device.intent", at=at, actor="enforcer", about=["edge1", "M-000001"], generation=1)
+    assert run(at) == 1
+    ((_, body),) = Program.got
+    told = json.loads(body)
+    assert (told["type"], told["data"]) == ("device.silent", {"entry": told["data"]["entry"], "device": "edge1"})
+
+
 def test_nothing_is_told_of_what_is_sealed(office: None, at: datetime, program: str) -> None:
     made(program, "report.decided", at=at)
     waiting = [r for r in list_reports(limit=50) if r.outcome is ReportOutcome.WITH_A_PERSON]

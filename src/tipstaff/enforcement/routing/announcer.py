@@ -86,6 +86,7 @@ class Announcer:
         rate_bytes_per_second: int = 0,
         peers_check_sources: bool = False,
         session: str = "",
+        stub: Sequence[str] = (),
         peer_fib: Sequence[str] = (),
         settle_seconds: int = 5,
         timeout_seconds: int = 20,
@@ -94,7 +95,7 @@ class Announcer:
         self.device = device
         self._kind = kind
         self._speaker = speaker
-        self._shelf = Shelf(device, file)
+        self._shelf = Shelf(device, file, timeout_seconds=timeout_seconds, stub=stub)
         self._rate = rate_bytes_per_second
         self._both_ways = peers_check_sources
         self._session = session
@@ -115,7 +116,7 @@ class Announcer:
         can = routes.can(self._kind, slows=self._rate > 0)
         return Ability(
             device=self.device, can=can, proof=self.max_proof, proof_of=self._shows, one_way=one_way,
-            session=self._session,
+            session=self._session, narrows=self._kind is Kind.FLOWSPEC,
         )  # fmt: skip
 
     def supports(self, rule: Rule) -> bool:
@@ -163,7 +164,7 @@ class Announcer:
         except (OSError, ValueError) as why:
             return ProbeResult(target_stopped=None, neighbour_works=None, detail=str(why))
         target = rule.selector.network
-        measured = [(ip_network(route.network), route.port) for route in required]
+        measured = [(ip_network(n), route.port) for route in required for n in (route.network, route.remote) if n]
 
         def touched(address: Address) -> bool:
             own = target is not None and address in target

@@ -6,7 +6,6 @@ comes after a `kill -9` knows that there is something left to do.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.routing.routes import Route, merged
 
 _HEAD = "# Written by Tipstaff for the device {device}. What you change here is put right; what you add is reported.\n"
@@ -108,24 +108,33 @@ def read_text(text: str) -> Book:
 class Shelf:
     """Where a device's book stands."""
 
-    def __init__(self, device: str, file: Path) -> None:
+    def __init__(
+        self, device: str, file: Path, *, timeout_seconds: float = 20, stub: Sequence[str] = ()
+    ) -> None:  # fmt: skip
+        """`stub` is what the operator puts there before the first plan, where the router must find something to start
+        with; it is an empty book, however it is set."""
+        self._stub = "".join("".join(stub).split())
         self.device = device
+        self._timeout_seconds = timeout_seconds
         self.file = file
         self.pending_file = file.with_name(file.name + ".pending")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """While entered, nobody else is."""
-        with open(self.file.with_name(f"{self.file.name}.lock"), "a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """While entered, nobody else is; raise DeviceUnreachable where somebody is for too long."""
+        lock = self.file.with_name(f"{self.file.name}.lock")
+        with alone(lock, device=self.device, seconds=self._timeout_seconds):
             yield
 
     def read(self) -> Book:
         """Raise OSError or ValueError for a file that cannot be read; a missing one is an empty book."""
         try:
-            return read_text(self.file.read_text())
+            text = self.file.read_text()
         except FileNotFoundError:
             return Book()
+        if self._stub and "".join(text.split()) == self._stub:
+            return Book()
+        return read_text(text)
 
     @property
     def pending(self) -> bool:

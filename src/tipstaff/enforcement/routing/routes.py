@@ -5,7 +5,7 @@ Two kinds of announcement, and a device makes one of them:
 - a blackhole (RFC 7999): who hears it discards everything that is sent *to* the prefix. What the prefix sends goes on,
   unless the routers that hear it also discard what comes from a blackholed source (RFC 5635, loose reverse path check);
 - a flow (FlowSpec, RFC 8955 and RFC 8956): who hears it discards, or slows down, the packets of one source or
-  destination, and of one protocol and port if they are named.
+  destination, and of one protocol and port if they are named; down to both ends, the protocol and both ports.
 """
 
 import enum
@@ -43,6 +43,9 @@ class Route(NamedTuple):
     """A prefix, always with its length."""
     protocol: int | None = None
     port: int | None = None
+    remote: str | None = None
+    """The other end, a prefix; then it is always said as `from` where the packets come from."""
+    source_port: int | None = None
 
     @property
     def version(self) -> int:
@@ -52,6 +55,8 @@ class Route(NamedTuple):
         if self.kind == Kind.BLACKHOLE:
             return f"blackhole {self.network}"
         more = "" if self.protocol is None else f" protocol {self.protocol} port {self.port}"
+        more += "" if self.remote is None else f" to {self.remote}"
+        more += "" if self.source_port is None else f" source port {self.source_port}"
         if self.kind == Kind.DENIAL:
             return f"denial of {self.network}"
         return f"flow {self.way} {self.network}{more}"
@@ -92,7 +97,33 @@ def routes_of(rule: Rule, kind: Kind) -> tuple[Route, ...]:
         return (Route(kind, "to", str(network)),)
     number = NUMBERS[selector.protocol] if selector.protocol is not None else None
     ways = {Direction.OUT: ("from",), Direction.IN: ("to",), Direction.BOTH: ("from", "to")}[selector.direction]
-    return tuple(Route(kind, way, str(network), number, selector.port) for way in ways)
+    return tuple(
+        flow(str(network), way=way, protocol=number, port=selector.port, remote=selector.remote,
+             source_port=selector.source_port)
+        for way in ways
+    )  # fmt: skip
+
+
+def flow(
+    network: str, *, way: str, protocol: int | None, port: int | None, remote: object = None,
+    source_port: int | None = None,
+) -> Route:  # fmt: skip
+    """A flow in its one form: who is asked what it holds sees two prefixes, and not which of them is whose."""
+    far = None if remote is None else str(remote)
+    if far is not None and way == "to":
+        network, far, way = far, network, "from"
+    return Route(Kind.FLOWSPEC, way, network, protocol, port, far, source_port)
+
+
+def flow_between(
+    source: str | None, destination: str | None, *, protocol: int | None, port: int | None, source_port: int | None
+) -> Route | None:
+    """The flow between two prefixes as a speaker says them, one of which may be missing; None where both are."""
+    if source is None and destination is None:
+        return None
+    way, network = ("to", destination) if source is None else ("from", source)
+    remote = destination if source is not None else None
+    return flow(str(network), way=way, protocol=protocol, port=port, remote=remote, source_port=source_port)
 
 
 def rate_of(degree: Degree, bytes_per_second: int) -> int:

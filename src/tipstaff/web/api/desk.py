@@ -70,6 +70,8 @@ class InboxOut(Schema):
     """Refused by a guard."""
     still_stopped: list[str]
     """Lifted, while their target stays stopped."""
+    devices: list[str]
+    """They do not answer, or hold new measures back until two people agree."""
     admissions: list[str]
     sightings: list[str]
 
@@ -148,6 +150,7 @@ def inbox(request: HttpRequest) -> InboxOut:
         ],
         measures=[measure.key for measure in found.measures],
         still_stopped=[measure.key for measure in found.still_stopped],
+        devices=[health.device for health in found.devices],
         admissions=[admission.key for admission in found.admissions],
         sightings=[measured.key for measured, _ in found.sightings],
     )  # fmt: skip

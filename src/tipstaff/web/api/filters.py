@@ -31,6 +31,8 @@ class FilterOut(Schema):
     network: str
     protocol: str | None
     port: int | None
+    remote: str | None
+    source_port: int | None
     direction: str
     degree: str
     device: str
@@ -73,6 +75,10 @@ class FilterIn(Schema):
     network: Annotated[str, Field(max_length=50)]
     protocol: Literal["", "tcp", "udp"] = ""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    remote: Annotated[str, Field(max_length=50)] = ""
+    """The far end, an address or a prefix: only traffic with it is touched; with a port."""
+    source_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Only packets from this port are touched; with a port, which they go to."""
     direction: Literal["in", "out", "both"] = "both"
     degree: Literal["rate_limit", "block"] = "block"
     danger: _Text
@@ -174,6 +180,7 @@ def _out(found: Filter) -> FilterOut:
     selector = found.selector
     return FilterOut(
         key=found.key, network=str(selector.network), protocol=selector.protocol, port=selector.port,
+        remote=str(selector.remote) if selector.remote is not None else None, source_port=selector.source_port,
         direction=selector.direction.value, degree=found.degree.name.lower(), device=found.device,
         danger=found.danger, shown_by=list(found.shown_by), state=found.state, proposed_by=found.proposed_by,
         proposed_at=found.proposed_at, lasts_hours=found.lasts_hours, touches=list(found.touches),

@@ -44,7 +44,7 @@ class WebhookIn(Schema):
 
     url: Annotated[str, Field(max_length=2000)]
     events: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=50)]
-    """Kinds of entries of the record (`case.opened`), or `case.*`, `letter.*`, `measure.*`."""
+    """Kinds of entries of the record (`case.opened`), or `case.*`, `letter.*`, `measure.*`, `device.*`."""
 
 
 class WebhookMadeOut(Schema):

@@ -39,6 +39,13 @@ def proposal_of(form: Mapping[str, str]) -> dict[str, Any]:
     protocol = asked_text(form, "protocol", characters_max=8).lower() or None
     if (port is None) is not (protocol is None) or protocol not in (None, "tcp", "udp"):
         raise NotAFilter("A port and its protocol, tcp or udp, come together.")
+    source_port, far = _number(form, "source_port", most=65535), asked_text(form, "remote", characters_max=50)
+    try:
+        remote = ip_network(far, strict=True) if far else None
+    except ValueError as why:
+        raise NotAFilter(f"{why}.") from why
+    if (remote or source_port) and (port is None or (remote is not None and remote.version != network.version)):
+        raise NotAFilter("A far end, of the same IP version, and a source port go with a port.")
     try:
         direction = Direction(form.get("direction") or "both")
         degree = Degree[asked_text(form, "degree", characters_max=20).upper()]
@@ -46,7 +53,10 @@ def proposal_of(form: Mapping[str, str]) -> dict[str, Any]:
     except (ValueError, KeyError) as why:
         raise NotAFilter("The way, the degree or the ground is none that is known.") from why
     return {
-        "selector": Selector(network=network, protocol=protocol, port=port, direction=direction), "degree": degree,
+        "selector": Selector(
+            network=network, protocol=protocol, port=port, direction=direction, remote=remote, source_port=source_port
+        ),
+        "degree": degree,
         "danger": asked_text(form, "danger", characters_max=filtering.TEXT_MAX + 1),
         "shown_by": asked_text(form, "shown_by", characters_max=500).replace(",", " ").split(),
         "lasts_hours": hours or 0, "ground": ground,

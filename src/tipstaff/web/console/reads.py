@@ -212,7 +212,7 @@ def count_waiting(by_state: Mapping[CaseState, int] | None = None) -> int:
     by_state = cases.count_by_state(NEEDS_PERSON) if by_state is None else by_state
     asked = (ReportOutcome.WITH_A_PERSON,)
     reports = intake.count_by_outcome(asked, most=COUNTED_MAX).get(ReportOutcome.WITH_A_PERSON, 0)
-    measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100))
+    measures = len(refused_measures()) + len(enforcement.list_still_stopped(limit=100)) + len(devices_in_trouble())
     people = sum(by_state.get(s, 0) for s in NEEDS_PERSON) + registry.count_waiting_admissions()
     people += sensors.count_left()
     return people + reports + measures + count_troubled_letters()
@@ -347,6 +347,8 @@ class Inbox:
     """To post, or to read out on the telephone."""
     measures: list[Measure]
     still_stopped: list[Measure]
+    devices: list[enforcement.DeviceHealth]
+    """Those that do not answer, and those that hold new measures back until two people agree."""
     admissions: list[Admission]
     sightings: list[tuple[Measured, Role | None]]
     """Each with the role that sees to it."""
@@ -369,7 +371,7 @@ class Inbox:
     def empty(self) -> bool:
         return not (
             self.reports or self.cases or self.letters or self.measures or self.still_stopped or self.admissions
-            or self.sightings or self.clocks or self.to_carry or self.failed
+            or self.devices or self.sightings or self.clocks or self.to_carry or self.failed
         )  # fmt: skip
 
 
@@ -389,6 +391,7 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
         to_carry=to_carry,
         measures=refused_measures(),
         still_stopped=enforcement.list_still_stopped(limit=100),
+        devices=devices_in_trouble(),
         admissions=registry.list_admissions(state=AdmissionState.WAITING, limit=100),
         sightings=[(measured, role_for(measured)) for measured in sensors.left_to_people(limit=INBOX_SHOWN)],
         sightings_total=sensors.count_left(),
@@ -399,6 +402,11 @@ def inbox(at: datetime, *, legal: bool = False) -> Inbox:
 
 FAILED_SHOWN = timedelta(days=7)
 """So long a condition that failed stays in the inbox."""
+
+
+def devices_in_trouble() -> list[enforcement.DeviceHealth]:
+    """What an alarm is for, of the devices that the settings name."""
+    return enforcement.devices_in_trouble([device.name for device in wiring.settings().devices])
 
 
 def failed_conditions(edition: Edition, *, since: datetime | None = None) -> list[tuple[FailedCondition, str]]:

@@ -7,7 +7,6 @@ down, and never that a run went well.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -21,11 +20,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended, line_of, read_line
 from tipstaff.enforcement.options import PROOFS, Options
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, DriverFailure, StalePlan, as_asked
 from tipstaff.enforcement.secrets import Secret
 from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
@@ -91,7 +91,8 @@ class AnsibleDriver:
         return Ability(device=self.device, can=self._can, proof=self.max_proof)
 
     def supports(self, rule: Rule) -> bool:
-        return (rule.selector.scope, rule.degree) in self._can
+        # A playbook that does not know of far ends would stop all of the port.
+        return (rule.selector.scope, rule.degree) in self._can and not rule.selector.narrowed
 
     def observe(self, *, at: datetime) -> Observation:
         try:
@@ -133,15 +134,8 @@ class AnsibleDriver:
         touched = {e.rule.measure: e for e in held.rules if e.rule.measure in measures}
         if not all(e.whole for e in touched.values()):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in sorted(touched)),
-            fingerprints=tuple((key, e.told["fingerprint"]) for key, e in sorted(touched.items())),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: e.told["fingerprint"] for key, e in touched.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """Take out what has ended, without any plan; when the next one ends. It is for the keeper, and for a timer."""
@@ -248,10 +242,11 @@ class AnsibleDriver:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             if self._folder.stat().st_mode & 0o077:
                 raise DeviceUnreachable(f"{self.device}: others can look into {self._folder}; run chmod 700 on it.")
-            with open(self._folder / "lock", "a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._playbooks.lock = lock.fileno()
-                self._changes = os.fstat(lock.fileno()).st_size
+            # A run that goes on after its starter was killed takes that long at most.
+            patience = self._playbooks.timeout_seconds + 2 * KILLED_AFTER_SECONDS
+            with alone(self._folder / "lock", device=self.device, seconds=patience) as lock:
+                self._playbooks.lock = lock
+                self._changes = os.fstat(lock).st_size
                 for left in self._folder.glob("run-*"):
                     shutil.rmtree(left, ignore_errors=True)  # Whoever made it was killed, and its run has ended.
                 yield

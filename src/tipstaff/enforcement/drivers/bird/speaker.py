@@ -8,12 +8,15 @@ from ipaddress import ip_network
 from tipstaff.enforcement.routing.announcer import Held, Written
 from tipstaff.enforcement.routing.bird_control import Control, configure
 from tipstaff.enforcement.routing.book import Book
-from tipstaff.enforcement.routing.routes import Kind, Route, rate_community
+from tipstaff.enforcement.routing.routes import Kind, Route, flow_between, rate_community
 
 _BLACKHOLE = "(65535,666)"
 """The BLACKHOLE community (RFC 7999, 5)."""
 _ROUTE = re.compile(r"(flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)?\s+.*?\[(\S+) [^]]*\]")
-_FLOW = re.compile(r"flow[46] \{ (dst|src) (\S+);(?: (?:proto|next header) (\d+);)?(?: dport (\d+);)? \}")
+_FLOW = re.compile(
+    r"flow[46] \{(?: dst (\S+);)?(?: src (\S+);)?"
+    r"(?: (?:proto|next header) (\d+);)?(?: dport (\d+);)?(?: sport (\d+);)? \}"
+)
 _LINE = re.compile(r"\s*route (flow[46] \{.*?\}|[0-9a-f][0-9a-f.:]*/\d+)")
 
 
@@ -104,9 +107,13 @@ class Bird:
         if route.kind == Kind.BLACKHOLE:
             return f"  route {route.network} blackhole;"
         parts = [f"{'src' if route.way == 'from' else 'dst'} {route.network};"]
+        if route.remote is not None:
+            parts.insert(0, f"dst {route.remote};")
         if route.protocol is not None:
             parts.append(f"{'proto' if route.version == 4 else 'next header'} = {route.protocol};")
             parts.append(f"dport = {route.port};")
+        if route.source_port is not None:
+            parts.append(f"sport = {route.source_port};")
         value = rate_community(rate)
         action = f"bgp_ext_community.add((generic, {value >> 32:#x}, {value & 0xFFFFFFFF:#x}));"
         return f"  route flow{route.version} {{ {' '.join(parts)} }} {{ {action} }};"
@@ -141,6 +148,6 @@ def _route_of(words: str) -> Route | None:
     told = _FLOW.fullmatch(words)
     if told is None:
         return None
-    protocol, port = (int(x) if x else None for x in (told[3], told[4]))
-    way = "from" if told[1] == "src" else "to"
-    return Route(Kind.FLOWSPEC, way, str(ip_network(told[2])), protocol, port)
+    destination, source = (str(ip_network(x)) if x else None for x in (told[1], told[2]))
+    protocol, port, source_port = (int(x) if x else None for x in (told[3], told[4], told[5]))
+    return flow_between(source, destination, protocol=protocol, port=port, source_port=source_port)

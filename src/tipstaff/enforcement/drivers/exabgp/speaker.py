@@ -10,16 +10,17 @@ from pathlib import Path
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
 from tipstaff.enforcement.routing.book import Book
-from tipstaff.enforcement.routing.routes import DISCARD, NUMBERS, Kind, Route
+from tipstaff.enforcement.routing.routes import DISCARD, NUMBERS, Kind, Route, flow_between
 
 _TOLD_FLOW = re.compile(
-    r"announce flow route \{ match \{ (source|destination) ([^/]+/\d+)(?:/0)?;"
-    r"(?: (?:protocol|next-header) =(\d+); destination-port =(\d+);)? \}"
+    r"announce flow route \{ match \{(?: destination ([^/]+/\d+)(?:/0)?;)?(?: source ([^/]+/\d+)(?:/0)?;)?"
+    r"(?: (?:protocol|next-header) =(\d+); destination-port =(\d+);)?(?: source-port =(\d+);)? \}"
 )
 _TOLD_ROUTE = re.compile(r"announce route (\S+) ")
 _RIB_FLOW = re.compile(
-    r" flow (source|destination)-ipv[46] ([^/ ]+/\d+)(?:/0)?"
-    r"(?: (?:protocol|next-header) =(\S+) destination-port =(\S+))?(?: extended-community .*)?$"
+    r" flow(?: destination-ipv[46] ([^/ ]+/\d+)(?:/0)?)?(?: source-ipv[46] ([^/ ]+/\d+)(?:/0)?)?"
+    r"(?: (?:protocol|next-header) =(\S+) destination-port =(\S+))?(?: source-port =(\S+))?"
+    r"(?: extended-community .*)?$"
 )
 _RIB_ROUTE = re.compile(r" ipv[46] unicast (\S+) next-hop ")
 
@@ -65,11 +66,15 @@ class ExaBgp:
         if route.kind == Kind.BLACKHOLE:
             hop = self._next_hops[route.version] or "self"
             return f"announce route {route.network} next-hop {hop} community [65535:666]"
-        end = "source" if route.way == "from" else "destination"
-        parts = [f"{end} {route.network}{'/0' if route.version == 6 else ''};"]
+        offset = "/0" if route.version == 6 else ""
+        parts = [f"{'source' if route.way == 'from' else 'destination'} {route.network}{offset};"]
+        if route.remote is not None:
+            parts.insert(0, f"destination {route.remote}{offset};")
         if route.protocol is not None:
             name = "protocol" if route.version == 4 else "next-header"
             parts.append(f"{name} ={route.protocol}; destination-port ={route.port};")
+        if route.source_port is not None:
+            parts.append(f"source-port ={route.source_port};")
         action = "discard" if rate == DISCARD else f"rate-limit {rate}"
         return f"announce flow route {{ match {{ {' '.join(parts)} }} then {{ {action}; }} }}"
 
@@ -87,8 +92,8 @@ class ExaBgp:
 
 
 def _told(line: str) -> Route | None:
-    if flow := _TOLD_FLOW.match(line):
-        return _flow(flow[1], flow[2], flow[3], flow[4])
+    if told := _TOLD_FLOW.match(line):
+        return _flow(*told.groups())
     route = _TOLD_ROUTE.match(line)
     return Route(Kind.BLACKHOLE, "to", str(ip_network(route[1]))) if route else None
 
@@ -96,25 +101,22 @@ def _told(line: str) -> Route | None:
 def _in_rib(lines: Iterable[str]) -> Iterable[tuple[Route | str, str]]:
     for line in lines:
         words = line.partition(" in-open ")[2] or line
-        if flow := _RIB_FLOW.search(line):
-            yield _flow(flow[1], flow[2], flow[3], flow[4]), words
+        if (told := _RIB_FLOW.search(line)) and (flow := _flow(*told.groups())):
+            yield flow, words
         elif route := _RIB_ROUTE.search(line):
             yield Route(Kind.BLACKHOLE, "to", str(ip_network(route[1]))), words
         else:
             yield words, words
 
 
-def _flow(end: str, network: str, protocol: str | None, port: str | None) -> Route:
-    way = "from" if end == "source" else "to"
-    if protocol is None or port is None:
-        return Route(Kind.FLOWSPEC, way, str(ip_network(network)))
-    number = NUMBERS.get(protocol) or int(protocol)
+def _flow(
+    destination: str | None, source: str | None, protocol: str | None, port: str | None, source_port: str | None
+) -> Route | None:
+    ends = [str(ip_network(end)) if end else None for end in (source, destination)]
+    number = None if protocol is None else NUMBERS.get(protocol) or int(protocol)
     # Version 5 names well-known ports.
-    name = next(name for name, n in NUMBERS.items() if n == number)
-    return Route(
-        Kind.FLOWSPEC,
-        way,
-        str(ip_network(network)),
-        number,
-        int(port) if port.isdigit() else socket.getservbyname(port, name),
-    )
+    name = next((name for name, n in NUMBERS.items() if n == number), "tcp")
+    ports = [
+        None if x is None else int(x) if x.isdigit() else socket.getservbyname(x, name) for x in (port, source_port)
+    ]
+    return flow_between(ends[0], ends[1], protocol=number, port=ports[0], source_port=ports[1])

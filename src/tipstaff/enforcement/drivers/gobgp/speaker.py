@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
+from tipstaff.enforcement.alone import locks_held
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
 from tipstaff.enforcement.routing.book import Book
-from tipstaff.enforcement.routing.routes import DISCARD, Kind, Route
+from tipstaff.enforcement.routing.routes import DISCARD, Kind, Route, flow_between
 
 _ESTABLISHED = 6
-_EQUALS, _LAST = 0x01, 0x80
-"""Bits of a FlowSpec operator (RFC 8955, 4.2.1.1)."""
-_DESTINATION, _SOURCE, _PROTOCOL, _DESTINATION_PORT = 1, 2, 3, 5
+_EQUALS, _LAST, _LENGTH = 0x01, 0x80, 0x30
+"""Bits of a FlowSpec operator (RFC 8955, 4.2.1.1); the length is that of the value, which is known by then."""
+_DESTINATION, _SOURCE, _PROTOCOL, _DESTINATION_PORT, _SOURCE_PORT = 1, 2, 3, 5, 6
 """Component types of FlowSpec (RFC 8955, 4.2.2)."""
+_NUMBERS = (_PROTOCOL, _DESTINATION_PORT, _SOURCE_PORT)
 _COMMUNITIES, _EXTENDED_COMMUNITIES = 8, 16
 """Path attributes (RFC 1997, RFC 4360)."""
 
@@ -99,8 +101,10 @@ class GoBgp:
             words += ["community", communities] if verb == "add" else []
         else:
             words = [verb, "match", "source" if route.way == "from" else "destination", route.network]
+            words += ["destination", route.remote] if route.remote is not None else []
             if route.protocol is not None:
                 words += ["protocol", f"=={route.protocol}", "destination-port", f"=={route.port}"]
+            words += ["source-port", f"=={route.source_port}"] if route.source_port is not None else []
             action = ["discard"] if rate == DISCARD else ["rate-limit", str(rate)]
             words += ["then", *action, "community", communities] if verb == "add" else []
         self._call("global", "rib", "-a", family, *words)
@@ -122,6 +126,7 @@ class GoBgp:
                 timeout=self._timeout_seconds,
                 check=False,
                 stdin=subprocess.DEVNULL,
+                pass_fds=locks_held(),
             )
         except subprocess.TimeoutExpired as why:
             raise DeviceUnreachable(f"gobgp gave no answer in {self._timeout_seconds:g} s") from why
@@ -152,17 +157,15 @@ def _route_of(nlri: Mapping[str, Any]) -> Route | None:
     if "prefix" in nlri:
         return Route(Kind.BLACKHOLE, "to", str(ip_network(nlri["prefix"])))
     parts = {part["type"]: part["value"] for part in nlri["value"]}
-    ends = parts.keys() & {_DESTINATION, _SOURCE}
-    if len(ends) != 1 or not parts.keys() <= {_DESTINATION, _SOURCE, _PROTOCOL, _DESTINATION_PORT}:
+    if not parts.keys() <= {_DESTINATION, _SOURCE, *_NUMBERS}:
         return None
-    numbers = [_only(parts[key]) if key in parts else None for key in (_PROTOCOL, _DESTINATION_PORT)]
-    end = ends.pop()
-    way = "from" if end == _SOURCE else "to"
-    return Route(Kind.FLOWSPEC, way, str(ip_network(parts[end]["prefix"])), numbers[0], numbers[1])
+    source, destination = (str(ip_network(parts[e]["prefix"])) if e in parts else None for e in (_SOURCE, _DESTINATION))
+    protocol, port, source_port = (_only(parts[key]) if key in parts else None for key in _NUMBERS)
+    return flow_between(source, destination, protocol=protocol, port=port, source_port=source_port)
 
 
 def _only(conditions: Sequence[Mapping[str, int]]) -> int | None:
     """The one value that a component asks for; None for ranges, which are none of ours."""
-    if len(conditions) == 1 and conditions[0]["op"] == _EQUALS | _LAST:
+    if len(conditions) == 1 and conditions[0]["op"] & ~_LENGTH == _EQUALS | _LAST:
         return conditions[0].get("value")
     return None

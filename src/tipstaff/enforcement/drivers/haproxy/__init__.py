@@ -6,7 +6,6 @@ changed by itself. The file that HAProxy loads at its start is written too, so t
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -16,12 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.drivers.haproxy import table
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.pages import LAW, POLICY, Listeners, probe_page
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = ("socket", "map_file", "blocked_by", "policy_url", "probe_http", "probe_https", "timeout_seconds")
@@ -112,15 +112,8 @@ class HaproxyDriver:
                 return None
         except (DeviceUnreachable, DeviceRefused):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in there),
-            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: one.fingerprint for key, one in there.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         with self._alone():
@@ -169,8 +162,7 @@ class HaproxyDriver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with open(self._lock_file, "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self._lock_file, device=self.device, seconds=self._timeout_seconds):
                 yield
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._map}: {why.strerror}") from why

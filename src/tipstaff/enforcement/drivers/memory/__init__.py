@@ -5,7 +5,6 @@ drivers. With `state_file` its state survives restarts and is shared by processe
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import threading
@@ -15,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.kept import NAMES, selector_of
 from tipstaff.enforcement.planner import Ability, fingerprint
 from tipstaff.enforcement.protocol import BadOption, DeviceUnreachable, StalePlan
 from tipstaff.words import Degree, Observation, Plan, ProbeResult, Proof, Rule, Scope, Seen, Step
 
+_PATIENCE_SECONDS = 20
 _EMPTY: dict[str, Any] = {"generation": 0, "rules": {}, "foreign": []}
 
 
@@ -50,7 +51,7 @@ class MemoryTwin:
     @property
     def ability(self) -> Ability:
         can = {(scope, degree) for scope in Scope for degree in Degree if degree is not Degree.NOTIFY}
-        return Ability(device=self.device, can=frozenset(can), proof=self.max_proof)
+        return Ability(device=self.device, can=frozenset(can), proof=self.max_proof, narrows=True)
 
     def supports(self, rule: Rule) -> bool:
         return rule.degree is not Degree.NOTIFY
@@ -61,7 +62,7 @@ class MemoryTwin:
         try:
             with self._held(write=False) as state:
                 alive = {key: kept for key, kept in state["rules"].items() if not _ended(kept, at)}
-        except (OSError, ValueError) as why:
+        except (DeviceUnreachable, OSError, ValueError) as why:
             detail = f"The state file cannot be read: {why}."
             return Observation(complete=False, generation=0, rules=(), at=at, detail=detail)
         return Observation(
@@ -130,8 +131,8 @@ class MemoryTwin:
                 yield self._state
                 return
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._file.with_name(self._file.name + ".lock"), "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX if write else fcntl.LOCK_SH)
+            lock = self._file.with_name(self._file.name + ".lock")
+            with alone(lock, device=self.device, seconds=_PATIENCE_SECONDS, shared=not write):
                 state = json.loads(self._file.read_text()) if self._file.exists() else json.loads(json.dumps(_EMPTY))
                 yield state
                 if write:
@@ -160,6 +161,7 @@ def _kept(rule: Rule) -> dict[str, Any]:
         "measure": rule.measure,
         "selector": {
             "network": str(s.network) if s.network else None,
+            "remote": str(s.remote) if s.remote else None,
             "direction": str(s.direction),
             **{name: getattr(s, name) for name in NAMES},
         },

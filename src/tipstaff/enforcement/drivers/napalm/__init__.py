@@ -5,7 +5,6 @@ anybody who answers; EOS is spoken to by HTTPS (eAPI), and only if its certifica
 """
 
 import contextlib
-import fcntl
 import importlib.util
 import logging
 import ssl
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tipstaff.enforcement.access_lists import AccessLists, Entry, Held
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.drivers.napalm import eos
 from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.options import LOOPBACK, Options
@@ -83,8 +83,8 @@ class NapalmDriver(AccessLists):
             timeout=self._timeout_seconds, optional_args=dict(self._more),
         )  # fmt: skip
         try:
-            with open(self._keeper.file.with_name(f"{self._keeper.file.name}.lock"), "a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            lock = self._keeper.file.with_name(f"{self._keeper.file.name}.lock")
+            with alone(lock, device=self.device, seconds=self._timeout_seconds):
                 session.open()
                 try:
                     self._clear(session)

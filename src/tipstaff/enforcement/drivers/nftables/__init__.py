@@ -17,8 +17,8 @@ from tipstaff.enforcement.drivers.nftables.netlink import Kernel
 from tipstaff.enforcement.options import Options
 from tipstaff.enforcement.planner import Ability
 from tipstaff.enforcement.probing import Address, Vantage, probe_rule, vantage_of
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
-from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
+from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Step
 
 _KNOWN = (
     "nft", "tcp_block", "command_prefix", "probe_inside", "probe_outside", "probe_outside_addresses",
@@ -195,19 +195,12 @@ class NftDriver:
                 if answers != [None if comment is None else comment.encode() for comment in told.values()]:
                     return None
             shape = kernel.shape(layout.TABLE)
-        except (DeviceUnreachable, DeviceRefused):
+        except (DeviceUnreachable, DeviceRefused, FileNotFoundError):  # The last: the table is gone.
             return None
         if shape is None or not reading.shaped(held, shape).stands(self._rules):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in sorted(kept)),
-            fingerprints=tuple((key, table.fingerprint_of(held.measures[key])) for key in sorted(kept)),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: table.fingerprint_of(held.measures[key]) for key in kept}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def probe(self, rule: Rule) -> ProbeResult:
         if self._vantage is None:

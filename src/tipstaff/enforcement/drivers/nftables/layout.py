@@ -92,7 +92,7 @@ def holds(selector: Selector, degree: Degree, *, setup: Setup) -> bool:
     if network is None:
         return False
     if selector.scope is Scope.FLOW:
-        return network.num_addresses == 1 and selector.protocol in ("tcp", "udp")
+        return network.num_addresses == 1 and selector.protocol in ("tcp", "udp") and not selector.narrowed
     if degree is Degree.WALLED_GARDEN:
         garden = setup.garden
         return (

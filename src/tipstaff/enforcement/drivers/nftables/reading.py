@@ -1,5 +1,6 @@
 """Reads the table by netlink. What is as it was believed to be is compared in the kernel's own bytes."""
 
+import contextlib
 from collections.abc import Callable
 
 from tipstaff.enforcement.drivers.nftables import layout, table
@@ -12,20 +13,22 @@ _TRIES = 5
 def read(kernel: Kernel, *, believed: table.Held | None, list_set: Callable[[str], str]) -> table.Held:
     """All that the table holds now. `list_set` gives nft's listing of one set: those of prefixes are read by it."""
     for _ in range(_TRIES):
-        generation = kernel.generation()
-        shape = kernel.shape(layout.TABLE)
-        if shape is None:
-            return table.Held()
-        raw: dict[str, dict[bytes, bytes | None]] = {}
-        listed: list[str] = []
-        for name in layout.READ_SETS & shape.sets.keys():
-            elements = kernel.elements(layout.TABLE, name)
-            if not layout.is_of_prefixes(name):
-                raw[name] = elements
-            elif elements:
-                listed.append(list_set(name))
-        if kernel.generation() == generation:
-            return _held(shape, raw, [table.read_listing(text) for text in listed], believed)
+        # What was listed a moment ago may be gone by now: the table was flushed, and is read anew.
+        with contextlib.suppress(FileNotFoundError):
+            generation = kernel.generation()
+            shape = kernel.shape(layout.TABLE)
+            if shape is None:
+                return table.Held()
+            raw: dict[str, dict[bytes, bytes | None]] = {}
+            listed: list[str] = []
+            for name in layout.READ_SETS & shape.sets.keys():
+                elements = kernel.elements(layout.TABLE, name)
+                if not layout.is_of_prefixes(name):
+                    raw[name] = elements
+                elif elements:
+                    listed.append(list_set(name))
+            if kernel.generation() == generation:
+                return _held(shape, raw, [table.read_listing(text) for text in listed], believed)
     raise DeviceRefused("the packet filter changes faster than it can be read")
 
 

@@ -5,7 +5,6 @@ running nginx tells at a listener of its own which file it has read, so what is 
 """
 
 import contextlib
-import fcntl
 import http.client
 import os
 import select
@@ -15,12 +14,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from tipstaff.enforcement.alone import alone
 from tipstaff.enforcement.drivers.nginx import include
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
 from tipstaff.enforcement.pages import LAW, POLICY, Listeners, probe_page
 from tipstaff.enforcement.planner import Ability, fingerprint
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
 from tipstaff.words import Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
 _KNOWN = (
@@ -185,15 +185,8 @@ class NginxDriver:
         if last is None or self._last is not last or not stands or held.lacking:
             return None  # It is not as it was left.
         there = {key: held.measures[key] for key in sorted(measures) if key in held.measures}
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in there),
-            fingerprints=tuple((key, one.fingerprint) for key, one in there.items()),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: one.fingerprint for key, one in there.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def probe(self, rule: Rule) -> ProbeResult:
         if not self._listeners:
@@ -222,8 +215,7 @@ class NginxDriver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with open(self._lock_file, "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self._lock_file, device=self.device, seconds=self._timeout_seconds):
                 yield
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._file.parent}: {why.strerror}") from why

@@ -177,7 +177,9 @@ def bundle(
     held: Held, plan: Plan, steps: Sequence[Step], *, ports: Ports, garden: Garden | None, at: datetime
 ) -> list[str]:
     """The lines of one bundle that do the steps; none if nothing is to be done and the generation stands."""
-    notes = dict(held.notes)
+    # What has ended by our clock goes, even where the switch counts on for a while; no step says so.
+    over = {key for key, note in held.notes.items() if note.until is not None and note.until <= at.timestamp()}
+    notes = {key: note for key, note in held.notes.items() if key not in over}
     applied: set[str] = set()
     for step in steps:
         notes.pop(step.measure, None)
@@ -185,7 +187,7 @@ def bundle(
             notes[step.measure] = note_of(step.rule)
             applied.add(step.measure)
     before, needed = _needed(held.notes, ports, garden), _needed(notes, ports, garden)
-    gone = {step.measure for step in steps} - notes.keys()
+    gone = ({step.measure for step in steps} | over) - notes.keys()
     lines = [f"delete_strict table={BOOKS},priority=1,{_name(measure)}" for measure in sorted(gone)]
     lines += [f"delete_strict table=0,{_match(e, garden)}" for e in sorted(held.elements - needed.keys())]
     for measure in sorted(applied):

@@ -5,7 +5,6 @@ Postfix whether it asks that server. Held mail is let go when its measure is lif
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tipstaff.enforcement import mail_policy
+from tipstaff.enforcement.alone import alone, locks_held
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.mail_policy import NEVER, Row, Rows
 from tipstaff.enforcement.options import Listener, Options
@@ -175,8 +175,7 @@ class PostfixDriver:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            with open(self._file.with_name("lock"), "a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone(self._file.with_name("lock"), device=self.device, seconds=self._timeout_seconds):
                 yield
         except OSError as why:
             raise DeviceUnreachable(f"{self.device}: {why.filename or self._file.parent}: {why.strerror}") from why
@@ -269,6 +268,7 @@ class PostfixDriver:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                 timeout=self._timeout_seconds, env={**os.environ, "PATH": path, "LC_ALL": "C"}, check=False,
+                pass_fds=locks_held(),
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as why:
             raise DeviceUnreachable(f"{self.device}: {command[0]} gave no answer: {why}") from why

@@ -35,18 +35,28 @@ def make(device: str, options: Mapping[str, object]) -> Announcer:
         module=__name__,
         options=options,
         session=given.text("session"),
+        stub=_stub(given),
         settle_seconds=given.number("settle_seconds", 5),
         timeout_seconds=given.number("timeout_seconds", 20),
     )
 
 
+def _name(given: Options) -> str:
+    # BIRD's names have no hyphens, and an underscore is usual nowhere else.
+    if given.choice("dialect", *DIALECTS) == "bird":
+        return given.symbol("name", f"tipstaff_denied_{given.device}".replace("-", "_"))
+    return given.text("name", f"tipstaff-{given.device}")
+
+
+def _stub(given: Options) -> tuple[str, ...]:
+    """What stands in the file before the first plan: BIRD does not start without the function that its filter calls."""
+    return tuple(DIALECTS["bird"](_name(given), (), "")) if given.text("dialect") == "bird" else ()
+
+
 def _router(given: Options) -> Speaker:
     dialect = given.choice("dialect", *DIALECTS)
-    bird = dialect == "bird"
-    # BIRD's names have no hyphens, and an underscore is usual nowhere else.
-    usual = f"tipstaff_denied_{given.device}" if bird else f"tipstaff-{given.device}"
-    name = given.symbol("name", usual.replace("-", "_")) if bird else given.text("name", usual)
-    shelf = Shelf(given.device, Path(given.text("file")))
+    bird, name = dialect == "bird", _name(given)
+    shelf = Shelf(given.device, Path(given.text("file")), stub=_stub(given))
     timeout_seconds = given.number("timeout_seconds", 20)
     if bird:
         socket = given.text("socket", "/run/bird/bird.ctl")

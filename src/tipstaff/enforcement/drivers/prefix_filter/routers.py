@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from tipstaff.enforcement.alone import locks_held
 from tipstaff.enforcement.drivers.prefix_filter.text import DIALECTS, in_order
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
@@ -176,6 +177,7 @@ def _run(command: Sequence[str], timeout_seconds: float, *, refused: str, given:
             text=True,
             timeout=timeout_seconds,
             check=False,
+            pass_fds=locks_held(),
         )
     except subprocess.TimeoutExpired as why:
         raise DeviceUnreachable(f"{command[0]} gave no answer in {timeout_seconds:g} s") from why

@@ -38,7 +38,7 @@ from tipstaff.enforcement.keeper import Keeper
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.options import Listener, Options
 from tipstaff.enforcement.planner import Ability
-from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan
+from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable, StalePlan, as_asked
 from tipstaff.enforcement.secrets import Secret
 from tipstaff.words import Direction, Observation, Plan, ProbeResult, Proof, Rule, Seen, Step
 
@@ -175,15 +175,8 @@ class RpzDriver:
         there = {key: held.entries[key] for key in sorted(measures) if key in held.entries}
         if held.unfinished or held.drifted & there.keys() or any(labels in held.blocks for labels in self._freed):
             return None
-        return Observation(
-            complete=True,
-            generation=held.generation,
-            rules=tuple((key, Seen.IN_FORCE) for key in there),
-            fingerprints=tuple((key, e.fingerprint) for key, e in there.items()),
-            foreign=held.foreign,
-            at=at,
-            only=frozenset(measures),
-        )
+        prints = {key: entry.fingerprint for key, entry in there.items()}
+        return as_asked(prints, asked=measures, generation=held.generation, foreign=held.foreign, at=at)
 
     def carry_out(self, plan: Plan, *, steps: Sequence[Step], at: datetime) -> None:
         for again in (True, False):

@@ -79,7 +79,8 @@ class WebhookDriver:
         return Ability(device=self.device, can=self._can, proof=self.max_proof)
 
     def supports(self, rule: Rule) -> bool:
-        return (rule.selector.scope, rule.degree) in self._can
+        # A receiver that does not know of far ends would stop all of the port.
+        return (rule.selector.scope, rule.degree) in self._can and not rule.selector.narrowed
 
     def observe(self, *, at: datetime) -> Observation:
         try:

@@ -1,0 +1,153 @@
+"""Both ends, the protocol and both ports (RFC 8955): held exactly, or not at all."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tipstaff.enforcement import access_lists
+from tipstaff.enforcement.drivers.bird.speaker import Bird, _route_of
+from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _told
+from tipstaff.enforcement.drivers.gobgp.speaker import _route_of as gobgp_route_of
+from tipstaff.enforcement.drivers.memory import MemoryTwin
+from tipstaff.enforcement.drivers.nftables import layout
+from tipstaff.enforcement.guards import Limits, Vetting, holds_exactly, refusal
+from tipstaff.enforcement.kept import line_of, read_line, selector_of
+from tipstaff.enforcement.operations import _stops_all_of, selector_json
+from tipstaff.enforcement.planner import Ability, fingerprint, reached
+from tipstaff.enforcement.probing import Vantage, obstacle
+from tipstaff.enforcement.routing.routes import Kind, Route, merged, routes_of, supports
+from tipstaff.testing.drivers import NOON, carry_out
+from tipstaff.words import Degree, Direction, Rule, Rung, Scope, Selector
+
+OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
+PORT = Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=25, direction=Direction.OUT)
+NARROW = replace(PORT, remote=ip_network("203.0.113.9"), source_port=4000)
+
+ends = {4: ("192.0.2.7", "203.0.113.0/25", "203.0.113.9"), 6: ("2001:db8::7", "2001:db8:f::/64", "2001:db8:f::9")}
+SELECTORS = [
+    Selector(
+        network=ip_network(ends[version][0]), protocol=protocol, port=port, direction=way,
+        remote=None if remote is None else ip_network(remote), source_port=source_port,
+    )
+    for version, protocol, port in product((4, 6), ("tcp", "udp"), (25, 80, 65535))
+    for way, remote, source_port in product(Direction, (None, *ends[version][1:]), (None, 53, 4000))
+]  # fmt: skip
+"""All that is told apart here."""
+
+
+def rule_on(selector: Selector) -> Rule:
+    return Rule(measure="M-000001", case="C-000001", selector=selector, degree=Degree.BLOCK)
+
+
+def test_it_is_one_port_of_one_address_and_says_what_it_takes_in() -> None:
+    assert NARROW.scope is Scope.FLOW
+    assert str(NARROW) == "tcp/25 from 192.0.2.7 from port 4000, far end 203.0.113.9/32"
+    for wrong in ({"port": None, "protocol": None}, {"remote": ip_network("2001:db8::9")}):
+        with pytest.raises(ValueError, match=r"far end|IP version"):
+            replace(NARROW, **wrong)  # type: ignore[arg-type]  # two kinds of value
+
+
+def test_what_is_kept_of_it_reads_as_it_was() -> None:
+    for selector in SELECTORS:
+        rule = rule_on(selector)
+        assert read_line(line_of(rule))[0] == rule
+        assert selector_of(selector_json(selector)) == selector
+    prints = [fingerprint(rule_on(selector)) for selector in SELECTORS]
+    assert len(set(prints)) == len(SELECTORS), "a device that holds all of the port does not hold this"
+
+
+def test_each_speaker_reads_its_own_lines_as_the_same_flows() -> None:
+    bird = Bird(stem="edge1", kind=Kind.FLOWSPEC, socket="", tables={}, next_hops={}, sessions=(), timeout_seconds=1)
+    exabgp = ExaBgp(file=Path("none"), next_hops={}, timeout_seconds=1)
+    for selector in SELECTORS:
+        assert supports(rule_on(selector), Kind.FLOWSPEC, slows=False, both_ways=False, session="")
+        routes = routes_of(rule_on(selector), Kind.FLOWSPEC)
+        assert len(routes) == (2 if selector.direction is Direction.BOTH else 1)
+        for route in merged((route, 0) for route in routes):
+            words = bird._line(route, 0).partition("route ")[2].partition(" { bgp")[0]
+            assert _route_of(words.replace("= ", "")) == route
+            assert _told(exabgp._line(route, 0)) == route
+
+
+def test_a_flow_between_two_ends_is_one_flow_whichever_of_them_is_ours() -> None:
+    out = routes_of(rule_on(replace(NARROW, source_port=None)), Kind.FLOWSPEC)
+    theirs = replace(PORT, network=NARROW.remote, remote=PORT.network, direction=Direction.IN)
+    assert routes_of(rule_on(theirs), Kind.FLOWSPEC) == out
+
+
+def test_who_cannot_say_it_does_not_hold_all_of_the_port_in_its_place() -> None:
+    setup = layout.Setup()
+    assert layout.supports(rule_on(PORT), setup=setup)
+    assert access_lists.supports(rule_on(PORT))
+    for narrowed in (NARROW, replace(NARROW, remote=None), replace(NARROW, source_port=None)):
+        assert not layout.supports(rule_on(narrowed), setup=setup)
+        assert not access_lists.supports(rule_on(narrowed))
+        assert not supports(rule_on(narrowed), Kind.BLACKHOLE, slows=False, both_ways=True, session="")
+
+
+class OfBefore(MemoryTwin):
+    """A plug-in that was written before there were far ends: it says yes to every port."""
+
+    @property
+    def ability(self) -> Ability:
+        return replace(super().ability, narrows=False)
+
+
+def test_a_driver_that_knows_of_no_far_ends_is_not_even_asked() -> None:
+    driver, rule = OfBefore("edge1"), rule_on(NARROW)
+    assert driver.supports(rule)
+    assert not holds_exactly(driver, rule)
+    assert holds_exactly(driver, rule_on(PORT))
+    assert Vetting().refused([rule], OWN, driver=driver) == {"M-000001": "edge1 cannot hold it exactly."}
+    rung, way = Rung(scope=Scope.FLOW, degree=Degree.BLOCK), Direction.OUT
+    assert "cannot hold exactly this" in reached(rung, (NARROW,), [driver.ability], way).flaw
+    assert reached(rung, (PORT,), [driver.ability], way).flaw == ""
+    assert reached(rung, (NARROW,), [MemoryTwin("edge1").ability], way).flaw == ""
+
+
+def test_the_twin_holds_it_and_tells_it_from_the_port() -> None:
+    twin = MemoryTwin("edge1")
+    assert carry_out(twin, 1, [rule_on(NARROW)], at=NOON).fingerprints == (("M-000001", fingerprint(rule_on(NARROW))),)
+    assert twin.rules() == [("M-000001", str(NARROW))]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"remote": ip_network("0.0.0.0/0")}, "The far end is everybody"),
+        ({"source_port": 0}, "0 is no port"),
+        ({"source_port": 65536}, "65536 is no port"),
+        ({"network": ip_network("198.51.100.7")}, "not within our own address space"),
+        ({"network": ip_network("0.0.0.0/0")}, "the default route"),
+    ],
+)
+def test_guards_hold_for_it_too(more: dict[str, object], why: str) -> None:
+    assert refusal(NARROW, OWN) is None, "whose the far end is, does not matter"
+    assert why in (refusal(replace(NARROW, **more), OWN) or "")  # type: ignore[arg-type]  # several kinds of value
+
+
+def test_it_stops_no_more_than_it_says() -> None:
+    assert _stops_all_of(PORT, NARROW, Degree.BLOCK)
+    assert not _stops_all_of(NARROW, PORT, Degree.BLOCK)
+    assert _stops_all_of(NARROW, NARROW, Degree.BLOCK)
+
+
+def test_only_from_its_far_end_it_can_be_probed() -> None:
+    outside = (ip_network("203.0.113.9").network_address, ip_network("2001:db8:f::9").network_address)
+    there = Vantage(inside=("x",), outside=("y",), outside_addresses=outside)
+    assert obstacle(NARROW, Degree.BLOCK, there) == ""
+    elsewhere = replace(NARROW, remote=ip_network("198.51.100.0/24"))
+    assert "lies within 198.51.100.0/24" in obstacle(elsewhere, Degree.BLOCK, there)
+
+
+@pytest.mark.parametrize(("op", "port"), [(129, 25), (145, 8080)])
+def test_gobgp_says_the_length_of_a_port_beside_it(op: int, port: int) -> None:
+    """As gobgpd 3.10 answers: a port above 255 takes two octets, and its operator says so."""
+    told = [
+        {"type": 2, "value": {"prefix": "192.0.2.9/32"}}, {"type": 3, "value": [{"op": 129, "value": 6}]},
+        {"type": 5, "value": [{"op": op, "value": port}]},
+    ]  # fmt: skip
+    assert gobgp_route_of({"value": told}) == Route(Kind.FLOWSPEC, "from", "192.0.2.9/32", 6, port)
