@@ -114,12 +114,12 @@ FROM generate_series(1, %(cases)s) n;
 
 MEASURES = """
 INSERT INTO enforcement_measurerow (key, "case", customer, device, selector, selector_key, degree, state, proof,
-    proof_detail, generation, still_stopped, planned_at, lifted_when, notice, in_force_at, lifted_at, told, candidates)
+    proof_detail, generation, still_stopped, planned_at, until, lifted_when, notice, in_force_at, lifted_at, told, candidates)
 SELECT 'M-' || lpad(n::text, 7, '0'), 'C-' || lpad(n::text, 7, '0'), 'acct-' || n %% 50000, 'edge1',
     jsonb_build_object('network', host(inet '10.0.0.0' + (n %% 1600000)::int) || '/32', 'protocol', 'tcp',
         'port', 25, 'direction', 'both'), 'one ' || n, 2,
     CASE WHEN n %% 500 = 50 THEN 'in_force' ELSE 'lifted' END, 3, '', 1, '', timestamptz '2026-05-01',
-    'fixed',
+    timestamptz '2036-05-01', 'fixed',
     'L-' || lpad(n::text, 7, '0'), timestamptz '2026-05-01',
     CASE WHEN n %% 500 = 50 THEN NULL ELSE timestamptz '2026-05-02' END,
     CASE WHEN n %% 500 = 50 THEN 'in_force' ELSE 'lifted' END, '[]'

@@ -60,9 +60,9 @@ def test_it_never_hits_whoever_holds_the_address_next(office: Office, told: str)
     (measure,) = office.measures(case)
     assert measure.state is (MeasureState.PLANNED if told == "never" else MeasureState.APPLYING)
 
-    moves(office, at=away_at + 2 * DAY)
+    moves(office, at=away_at + DAY)
     office.twin.unreachable, office.twin.observe, office.twin.carry_out = False, observe, carry  # type: ignore[method-assign]  # as above
-    back_at = away_at + 3 * DAY
+    back_at = away_at + 2 * DAY
     fence = become_writer("edge1", at=back_at)
     assert hasten(office.twin, fence=fence, limits=office.limits(back_at), at=back_at) is None
     stop_writing(fence)
@@ -90,7 +90,7 @@ def test_a_prefix_of_which_a_part_is_somebody_elses_by_now_is_not_stopped(office
         services_hit=0, chosen=True, why="The narrowest.",
     )  # fmt: skip
     plan_measure(
-        case=case.key, customer="acct-1", candidates=[chosen], chosen=chosen, until=None, lifted_when="Fixed.",
+        case=case.key, customer="acct-1", candidates=[chosen], chosen=chosen, until=at + 7 * DAY, lifted_when="Fixed.",
         notice="L-000001", urgency=None, at=at, actor="worker",
     )  # fmt: skip
     office.twin.unreachable = not sent

@@ -1128,7 +1128,7 @@ def test_newer_cases_push_out_no_open_case_no_measure_and_nothing_that_counts(
         key="M-000901", case=case.key, customer=case.customer, device="edge-1", selector_key="x", degree=2, proof=3,
         selector={"network": "192.0.2.7/32", "protocol": "tcp", "port": 25, "direction": "both"},
         notice="L-000001", state="in_force", planned_at=case.opened_at, in_force_at=case.opened_at,
-        proof_at=case.opened_at,
+        proof_at=case.opened_at, until=wiring.now() + timedelta(days=7),
     )  # fmt: skip
     CaseRow.objects.filter(key=case.key).update(
         state=CaseState.CLOSED.value, outcome=CaseOutcome.FIXED.value, closed_at=wiring.now()

@@ -1,4 +1,4 @@
-"""What a page is styled by is in the stylesheet: a class that nobody made leaves a field as wide as the screen."""
+"""What a page is styled by is in a stylesheet: a class that nobody made leaves a field as wide as the screen."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ PARTS = {"tone-", "amber", "green", "grey", "red", "violet"}
 
 
 def test_every_class_of_a_template_is_in_the_stylesheet() -> None:
-    sheet = (WEB / "static" / "tipstaff" / "app.css").read_text(encoding="utf-8")
+    sheet = "".join(file.read_text(encoding="utf-8") for file in (WEB / "static" / "tipstaff").glob("*.css"))
     known = {name.replace("\\", "") for name in re.findall(r"\.((?:[\w-]|\\.)+)", sheet)}
     lacking: dict[str, set[str]] = {}
     for file in (WEB / "templates").rglob("*.html"):

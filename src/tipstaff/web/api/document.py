@@ -38,6 +38,8 @@ _PROBLEM: dict[str, Any] = {
         },
     },
 }
+_MAY_BE_NONE = {"/shadow"}
+"""Where what an address without a key names need not be there."""
 _ALWAYS = (400, 401, 403, 422, 429, 503)
 _LIMITS = {
     "RateLimit": {"schema": _TEXT, "description": "What is left, and in how many seconds all of it is there again."},
@@ -87,7 +89,7 @@ class Document(OpenAPISchema):
             told["security"] = []
         statuses = {*_ALWAYS}
         named = {parameter["name"] for parameter in told["parameters"]}
-        if "{" in operation.path or guard is None:
+        if "{" in operation.path or operation.path in _MAY_BE_NONE or guard is None:
             statuses |= {404}
         if method == "GET":
             told["parameters"].append(_SEEN)
