@@ -9,7 +9,7 @@ import pytest
 
 from tipstaff.enforcement import access_lists
 from tipstaff.enforcement.drivers.bird.speaker import Bird, _route_of
-from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _told
+from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _in_rib, _told
 from tipstaff.enforcement.drivers.gobgp.speaker import _route_of as gobgp_route_of
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import layout
@@ -151,3 +151,31 @@ def test_gobgp_says_the_length_of_a_port_beside_it(op: int, port: int) -> None:
         {"type": 5, "value": [{"op": op, "value": port}]},
     ]  # fmt: skip
     assert gobgp_route_of({"value": told}) == Route(Kind.FLOWSPEC, "from", "192.0.2.9/32", 6, port)
+
+
+@pytest.mark.parametrize("more", [
+    {"type": 3, "value": [{"op": 0x03, "value": 6}, {"op": 0xC5, "value": 17}]},
+    {"type": 5, "value": [{"op": 0x13, "value": 1024}, {"op": 0xD5, "value": 65535}]},
+    {"type": 6, "value": [{"op": 0x82, "value": 53}]},
+    {"type": 5, "value": [{"op": 0x81}]},
+    {"type": 4, "value": [{"op": 0x81, "value": 53}]},
+])  # fmt: skip
+def test_a_range_is_no_flow_of_every_port(more: dict[str, object]) -> None:
+    """Read as one without the condition it would be ours, and taken away or believed in its place."""
+    assert gobgp_route_of({"value": [{"type": 1, "value": {"prefix": "192.0.2.9/32"}}, more]}) is None
+
+
+@pytest.mark.parametrize("condition", ["dport 1024..65535", "dport 25,80", "proto > 5", "sport != 53", "icmp type 8"])
+def test_bird_says_a_range_in_words_that_are_none_of_ours(condition: str) -> None:
+    assert _route_of("flow4 { dst 192.0.2.9/32; }") is not None
+    assert _route_of(f"flow4 {{ dst 192.0.2.9/32; {condition}; }}") is None
+
+
+@pytest.mark.parametrize("condition", [
+    "destination-port >=1024&<=65535", "protocol =tcp destination-port [ =25 =80 ]",
+    "protocol =6 destination-port =25&<80", "protocol =gre destination-port =25", "protocol =tcp destination-port =no-such-port", "protocol =icmp",
+])  # fmt: skip
+def test_exabgp_says_a_range_in_words_that_are_none_of_ours(condition: str) -> None:
+    line = "neighbor 192.0.2.1 in-open ipv4 flow flow destination-ipv4 192.0.2.9/32"
+    assert [isinstance(route, Route) for route, _ in _in_rib([line])] == [True]
+    assert [route for route, _ in _in_rib([f"{line} {condition}"]) if isinstance(route, Route)] == []
