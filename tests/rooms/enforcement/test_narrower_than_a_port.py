@@ -173,7 +173,8 @@ def test_bird_says_a_range_in_words_that_are_none_of_ours(condition: str) -> Non
 
 @pytest.mark.parametrize("condition", [
     "destination-port >=1024&<=65535", "protocol =tcp destination-port [ =25 =80 ]",
-    "protocol =6 destination-port =25&<80", "protocol =gre destination-port =25", "protocol =tcp destination-port =no-such-port", "protocol =icmp",
+    "protocol =6 destination-port =25&<80", "protocol =gre destination-port =25",
+    "protocol =tcp destination-port =no-such-port", "protocol =icmp",
 ])  # fmt: skip
 def test_exabgp_says_a_range_in_words_that_are_none_of_ours(condition: str) -> None:
     line = "neighbor 192.0.2.1 in-open ipv4 flow flow destination-ipv4 192.0.2.9/32"
