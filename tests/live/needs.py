@@ -3,6 +3,7 @@
 `./test`, as root, installs all of it and says so (TIPSTAFF_TEST_INSTALLED): there a test that would be skipped fails.
 """
 
+import importlib.util
 import os
 import shutil
 from typing import NoReturn
@@ -27,6 +28,12 @@ def tool(name: str, package: str) -> str:
     if found is None:
         lacking(f"there is no {name}; `apt-get install {package}` brings it")
     return found
+
+
+def need_library(name: str) -> None:
+    """The test goes on only where a library of an extra is installed, as `make setup` does."""
+    if importlib.util.find_spec(name) is None:
+        lacking(f"there is no {name}; `make setup` brings it")
 
 
 def need_lab() -> None:

@@ -26,6 +26,7 @@ from tests.live import (
     web_server,
 )
 from tests.live.announcers import edge_with, opened
+from tests.live.needs import lacking, need_library
 from tests.live.speakers import BirdSpeaker, ExaBgpSpeaker, GoBgpSpeaker, Peer, unavailable
 from tipstaff import wiring
 from tipstaff.enforcement.drivers import ansible, bird, exabgp, gobgp, haproxy, nginx, ovs, postfix, rpz, webhook
@@ -61,7 +62,7 @@ def test_a_device_that_is_a_file(tmp_path: Path) -> None:
 
 def test_a_packet_filter() -> None:
     if why := Lab.unavailable():
-        pytest.skip(why)
+        lacking(why)
     with Lab() as lab:
         ways = itertools.cycle((False, True, True, False))
 
@@ -86,7 +87,7 @@ def peer() -> Iterator[Peer]:
 @soak_only
 def test_bird_and_the_kernel_of_its_peer(peer: Peer) -> None:
     if why := unavailable("bird", "birdc"):
-        pytest.skip(why)
+        lacking(why)
     speaker = BirdSpeaker(peer.lab, peer.folder.parent / "bird")
     options = speaker.options(peer_fib=peer.lab.prefix("edge"))
 
@@ -115,7 +116,7 @@ def test_a_speaker_that_is_told_line_by_line(
     peer: Peer, kind: type[GoBgpSpeaker | ExaBgpSpeaker], driver: ModuleType
 ) -> None:
     if why := unavailable(*kind.PROGRAMS):
-        pytest.skip(why)
+        lacking(why)
     speaker = kind(peer.lab, peer.folder.parent / "speaker")
 
     def forget() -> None:
@@ -167,7 +168,7 @@ def test_a_balancer_that_is_killed_and_starts_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_alone: bool
 ) -> None:
     if balancer.PROGRAM is None:
-        pytest.skip("HAProxy is not installed")
+        lacking("HAProxy is not installed")
     if rows_alone:
         monkeypatch.setattr(haproxy, "_MANY_ROWS", 0)
     links = {"blocked_by": "https://noc.example.net/orders", "policy_url": "https://noc.example.net/policy"}
@@ -192,7 +193,7 @@ def test_a_balancer_that_is_killed_and_starts_with_its_file(
 @soak_only
 def test_a_web_server_that_is_killed_and_starts_with_its_files(tmp_path: Path) -> None:
     if web_server.PROGRAM is None:
-        pytest.skip("nginx is not installed")
+        lacking("nginx is not installed")
     built = web_server.Nginx(tmp_path)
 
     def make() -> nginx.NginxDriver:
@@ -210,7 +211,7 @@ def test_a_web_server_that_is_killed_and_starts_with_its_files(tmp_path: Path) -
 @soak_only
 def test_a_name_server_and_its_resolver(tmp_path: Path) -> None:
     if name_servers.NAMED is None:
-        pytest.skip("named is not installed")
+        lacking("named is not installed")
     servers = name_servers.NameServers(tmp_path, unbound=False)
 
     servers.start()
@@ -231,7 +232,7 @@ def test_a_name_server_and_its_resolver(tmp_path: Path) -> None:
 @soak_only
 def test_a_mail_server_whose_policy_server_is_started_again() -> None:
     if mail_server.POSTFIX is None or os.geteuid() != 0:
-        pytest.skip("Postfix is not installed, or this is not root")
+        lacking("Postfix is not installed, or this is not root")
     server = mail_server.Postfix()
 
     def forget() -> None:
@@ -297,9 +298,9 @@ def test_a_router_that_takes_a_prefix_or_does_not(tmp_path: Path, dialect: str) 
 @soak_only
 def test_a_switch_that_is_killed_and_forgets_its_flows(tmp_path: Path) -> None:
     if why := Lab.unavailable():
-        pytest.skip(why)
+        lacking(why)
     if not test_ovs.SCHEMA.exists():
-        pytest.skip("there is no Open vSwitch")
+        lacking("there is no Open vSwitch")
 
     def machine(name: str) -> Selector:
         line = "line" if name.endswith(".net") else "outside"
@@ -323,10 +324,12 @@ def test_a_switch_that_is_killed_and_forgets_its_flows(tmp_path: Path) -> None:
 
 @soak_only
 def test_a_device_by_netconf_that_hangs_up(tmp_path: Path) -> None:
-    device = pytest.importorskip("tipstaff.testing.netconf").NetconfDevice(attached=("tipstaff-4", "tipstaff-6"))
+    need_library("ncclient")
     from tests.rooms.enforcement.test_netconf import options
     from tipstaff.enforcement.drivers import netconf
+    from tipstaff.testing.netconf import NetconfDevice
 
+    device = NetconfDevice(attached=("tipstaff-4", "tipstaff-6"))
     with device:
         told = options(device, tmp_path)
         try:
@@ -345,7 +348,7 @@ def test_a_device_by_netconf_that_hangs_up(tmp_path: Path) -> None:
 
 @soak_only
 def test_a_device_by_napalm_that_does_not_answer(tmp_path: Path) -> None:
-    pytest.importorskip("napalm")
+    need_library("napalm")
     from tipstaff.enforcement.drivers import napalm
     from tipstaff.testing.eos import EosDevice
 

@@ -1,15 +1,17 @@
 """Both ends, the protocol and both ports (RFC 8955): held exactly, or not at all."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from itertools import product
 from pathlib import Path
 
 import pytest
 
 from tipstaff.enforcement import access_lists
+from tipstaff.enforcement.drivers.bird import make
 from tipstaff.enforcement.drivers.bird.speaker import Bird, _route_of
-from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _told
+from tipstaff.enforcement.drivers.exabgp.speaker import ExaBgp, _in_rib, _told
 from tipstaff.enforcement.drivers.gobgp.speaker import _route_of as gobgp_route_of
 from tipstaff.enforcement.drivers.memory import MemoryTwin
 from tipstaff.enforcement.drivers.nftables import layout
@@ -17,10 +19,12 @@ from tipstaff.enforcement.guards import Limits, Vetting, holds_exactly, refusal
 from tipstaff.enforcement.kept import line_of, read_line, selector_of
 from tipstaff.enforcement.operations import _stops_all_of, selector_json
 from tipstaff.enforcement.planner import Ability, fingerprint, reached
-from tipstaff.enforcement.probing import Vantage, obstacle
+from tipstaff.enforcement.probing import Address, Vantage, obstacle
+from tipstaff.enforcement.routing import announcer
+from tipstaff.enforcement.routing.book import Book, Entry
 from tipstaff.enforcement.routing.routes import Kind, Route, merged, routes_of, supports
 from tipstaff.testing.drivers import NOON, carry_out
-from tipstaff.words import Degree, Direction, Rule, Rung, Scope, Selector
+from tipstaff.words import Degree, Direction, ProbeResult, Rule, Rung, Scope, Selector
 
 OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
 PORT = Selector(network=ip_network("192.0.2.7"), protocol="tcp", port=25, direction=Direction.OUT)
@@ -151,3 +155,57 @@ def test_gobgp_says_the_length_of_a_port_beside_it(op: int, port: int) -> None:
         {"type": 5, "value": [{"op": op, "value": port}]},
     ]  # fmt: skip
     assert gobgp_route_of({"value": told}) == Route(Kind.FLOWSPEC, "from", "192.0.2.9/32", 6, port)
+
+
+@pytest.mark.parametrize("more", [
+    {"type": 3, "value": [{"op": 0x03, "value": 6}, {"op": 0xC5, "value": 17}]},
+    {"type": 5, "value": [{"op": 0x13, "value": 1024}, {"op": 0xD5, "value": 65535}]},
+    {"type": 6, "value": [{"op": 0x82, "value": 53}]},
+    {"type": 5, "value": [{"op": 0x81}]},
+    {"type": 4, "value": [{"op": 0x81, "value": 53}]},
+])  # fmt: skip
+def test_a_range_is_no_flow_of_every_port(more: dict[str, object]) -> None:
+    """Read as one without the condition it would be ours, and taken away or believed in its place."""
+    assert gobgp_route_of({"value": [{"type": 1, "value": {"prefix": "192.0.2.9/32"}}, more]}) is None
+
+
+@pytest.mark.parametrize("condition", ["dport 1024..65535", "dport 25,80", "proto > 5", "sport != 53", "icmp type 8"])
+def test_bird_says_a_range_in_words_that_are_none_of_ours(condition: str) -> None:
+    assert _route_of("flow4 { dst 192.0.2.9/32; }") is not None
+    assert _route_of(f"flow4 {{ dst 192.0.2.9/32; {condition}; }}") is None
+
+
+@pytest.mark.parametrize("condition", [
+    "destination-port >=1024&<=65535", "protocol =tcp destination-port [ =25 =80 ]",
+    "protocol =6 destination-port =25&<80", "protocol =gre destination-port =25",
+    "protocol =tcp destination-port =no-such-port", "protocol =icmp",
+])  # fmt: skip
+def test_exabgp_says_a_range_in_words_that_are_none_of_ours(condition: str) -> None:
+    line = "neighbor 192.0.2.1 in-open ipv4 flow flow destination-ipv4 192.0.2.9/32"
+    assert [isinstance(route, Route) for route, _ in _in_rib([line])] == [True]
+    assert [route for route, _ in _in_rib([f"{line} {condition}"]) if isinstance(route, Route)] == []
+
+
+def test_no_neighbour_is_an_address_that_a_flow_stops_at_either_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flow towards a customer is written as from its far end: the customer stands where the other end does."""
+    driver = make("edge1", {
+        "file": str(tmp_path / "edge1.conf"), "announce": "flowspec", "probe_inside": ["in"], "probe_outside": ["out"],
+        "probe_outside_addresses": ["203.0.113.9"],
+    })  # fmt: skip
+    towards = replace(NARROW, network=ip_network("192.0.2.8"), direction=Direction.IN)
+    routes = routes_of(rule_on(towards), Kind.FLOWSPEC)
+    assert [(r.network, r.remote) for r in routes] == [("203.0.113.9/32", "192.0.2.8/32")]
+    entry = Entry(measure="M-000002", fingerprint="0", case="C-000001", until=None, rate=0, routes=routes)
+    driver._shelf.write(Book(generation=1, entries=(entry,)))
+    asked: list[Callable[[Address], bool]] = []
+
+    def asks(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
+        asked.append(touched)
+        return ProbeResult(target_stopped=None, neighbour_works=None, detail="")
+
+    monkeypatch.setattr(announcer, "probe_rule", asks)
+    driver.probe(rule_on(PORT))
+    found = {end: asked[0](ip_address(end)) for end in ("192.0.2.8", "203.0.113.9", "192.0.2.9")}
+    assert found == {"192.0.2.8": True, "203.0.113.9": True, "192.0.2.9": False}

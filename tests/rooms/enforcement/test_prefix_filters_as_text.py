@@ -133,6 +133,34 @@ def test_only_what_bird_says_it_does_not_have_is_denied(
     assert carry_out(driver, 2, []).rules == (), "it can be lifted whatever BIRD says"
 
 
+@pytest.mark.parametrize("before", ["function  tipstaff_denied_edge1()\n{ return false; }\n", None])
+def test_a_refused_first_plan_leaves_the_file_that_bird_starts_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """Somebody left a half-done line in BIRD's own settings: it goes on, and must come up again once that is mended."""
+
+    class Refusing:
+        def __init__(self, *_: object) -> None: ...
+        def __enter__(self) -> "Refusing":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def rows(self, _: str) -> list[str]:
+            return []
+
+        def ask(self, command: str) -> tuple[int, list[str]]:
+            return (8002, ["syntax error"]) if command.startswith("configure") else (8001, ["Network not found"])
+
+    monkeypatch.setattr(routers, "Control", Refusing)
+    file = tmp_path / "edge.conf"
+    if before is not None:
+        file.write_text(before)
+    driver = make("edge1", {"dialect": "bird", "session": "AS64501", "file": str(file)})
+    with pytest.raises(DeviceRefused, match="syntax error"):
+        carry_out(driver, 1, [denial("203.0.113.0/24")])
+    assert (file.read_text() if file.exists() else None) == before
+
+
 def test_an_announced_prefix_is_denied_on_its_session_before_anything_wider() -> None:
     options = {"dialect": "bird", "session": "AS64501", "file": "/nowhere"}
     device = make("edge1", options).ability

@@ -1,5 +1,7 @@
 """Transfers of a policy zone: read as dnspython reads them, and nothing is believed that is not signed."""
 
+import itertools
+import socket
 import struct
 from collections.abc import Sequence
 
@@ -18,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tipstaff.enforcement.drivers.rpz import transfer, zone
 from tipstaff.enforcement.drivers.rpz.transfer import BadTransfer, Copy, Transfer
 
 ZONE = dns.name.from_text("rpz.example.net.")
@@ -209,3 +212,98 @@ def test_octets_that_are_no_answer_are_refused_and_never_followed_in_a_circle(oc
     head = struct.pack("!HHHHHH", asked.id, dns.flags.QR, 0, answered, 0, 0)
     refused([head + octets], asked)
     refused([head[:6] + b"\0\1\0\0\0\0" + b"\xc0\x0c" + octets], asked)
+
+
+def begun() -> tuple[dns.message.Message, Transfer]:
+    """A transfer whose first message is here, and signed."""
+    asked = query(None)
+    taken = Transfer(ZONE, number=asked.id, key=KEY, request_mac=asked.mac or b"", serial=None)
+    taken.take(answers(asked, LOAD, per_message=3)[0], now=now_of(asked))
+    return asked, taken
+
+
+def middle(asked: dns.message.Message, *names: bytes) -> bytes:
+    """An unsigned message that somebody put in between."""
+    record = struct.pack("!HHIH", dns.rdatatype.TXT, dns.rdataclass.IN, 60, 2) + b"\x01x"
+    head = struct.pack("!HHHHHH", asked.id, dns.flags.QR, 0, len(names), 0, 0)
+    return head + b"".join(name + record for name in names)
+
+
+def test_a_hundredth_message_in_a_row_that_nobody_signed_is_not_taken() -> None:
+    asked = query(None)
+    lines = [soa(7), *((f"h{n}.example.net", "TXT", '"blocked"') for n in range(99)), soa(7)]
+    take(Copy(ZONE), asked, answers(asked, lines, per_message=1, signed=[True, *[False] * 99, True]))
+    lines = [*lines[:-1], ("one.more.example.net", "TXT", '"blocked"'), soa(7)]
+    told = answers(asked, lines, per_message=1, signed=[True, *[False] * 100, True])
+    assert "more than 99 messages" in refused(told, asked)
+    take(Copy(ZONE), asked, answers(asked, lines, per_message=1, signed=[True, *[False] * 99, True, True]))
+
+
+def test_a_name_has_255_octets_at_most_however_it_is_put_together() -> None:
+    label, of_zone = b"\x3f" + b"a" * 63, ZONE.to_wire()
+    left = 255 - len(of_zone) - 3 * len(label)
+    longest = label * 3 + bytes((left - 1,)) + b"b" * (left - 1) + of_zone
+    asked, taken = begun()
+    taken.take(middle(asked, longest), now=now_of(asked))
+    for too_long in (b"\x01c\xc0\x0c", b"\x01c" + longest):
+        asked, taken = begun()
+        with pytest.raises(BadTransfer, match="a name is too long"):
+            taken.take(middle(asked, longest, too_long), now=now_of(asked))
+
+
+def test_pointers_to_pointers_are_each_followed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names, at = [ZONE.to_wire()], 12
+    for _ in range(transfer._POINTERS_MAX * 3):
+        names.append(struct.pack("!H", 0xC000 | at))
+        at += len(names[-2]) + 12
+    asked, taken = begun()
+    read, calls = transfer._name, itertools.count()
+    monkeypatch.setattr(transfer, "_name", lambda *a, **k: (next(calls), read(*a, **k))[1])
+    taken.take(middle(asked, *names), now=now_of(asked))
+    assert next(calls) == len(names)
+
+
+def sent(octets: bytes) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(octets)
+    return ours
+
+
+def test_a_transfer_ends_when_its_time_is_over_also_while_more_is_coming() -> None:
+    message = struct.pack("!H", 4) + b"more"
+    for clock, taken in (([9, 9, 1, 0], 2), ([9, -1], 0)):
+        left = iter(clock)
+        with sent(message * 9) as connection:
+            messages = transfer._messages(connection, lambda left=left: next(left))  # type: ignore[misc]  # bound now
+            assert [next(messages) for _ in range(taken)] == [b"more"] * taken
+            with pytest.raises(TimeoutError):
+                next(messages)
+
+
+def test_a_transfer_longer_than_anything_we_put_there_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "_OCTETS_MAX", 11)
+    message = struct.pack("!H", 4) + b"more"
+    with sent(message) as connection:
+        messages = transfer._messages(connection, lambda: 9)
+        assert next(messages) == b"more"
+        with pytest.raises(EOFError):
+            next(messages)
+    with sent(message * 2) as connection, pytest.raises(BadTransfer, match="longer than 11 octets"):
+        next(transfer._messages(connection, lambda: 9))
+
+
+@pytest.mark.parametrize(("said", "known"), [
+    ([], 0), ([b"7"], 7), ([b"7", b"12", b"x"], 12), ([str(2**63 - 1).encode()], 2**63 - 1), ([b"9" * 20], None),
+    ([b"7", b"1" * 5000], None),
+])  # fmt: skip
+def test_a_generation_that_no_number_of_64_bits_can_be_is_unknown(said: list[bytes], known: int | None) -> None:
+    assert zone.generation_of(said) == known
+    held = zone.Held(book=zone.Book(b"only for this test", zone="rpz"), block=())
+    records = [(int(dns.rdatatype.TXT), zone.txt([s[i : i + 255] for i in range(0, len(s), 255)])) for s in said]
+    if known is None:
+        with pytest.raises(BadTransfer, match="no number"):
+            held.take([(zone.GENERATION, records)])
+    else:
+        held.take([(zone.GENERATION, records)])
+        assert held.generation == known

@@ -237,17 +237,16 @@ class Announcer:
         followed = seen_by_peer is None or (new.required.keys() <= seen_by_peer and not new.gone & seen_by_peer)
         if same and followed and not self._shelf.pending and held.routes - written.foreign_routes == written.routes:
             return
+        former = self._shelf.text()
         if not same:
             self._shelf.write(new)
         try:
             self._take_in(new, wait=True)
         except DeviceRefused:
             if not same:
-                # It holds what it held, and so shall the book that it reads when it starts next.
-                if book.exists:
-                    self._shelf.write(book)
-                else:
-                    self._shelf.file.unlink(missing_ok=True)
+                # It holds what it held, and so shall the file that it reads when it starts next; without the operator's
+                # stub, which is no book yet, a router would not start at all.
+                self._shelf.put(former)
                 with contextlib.suppress(DriverFailure):
                     self._take_in(book, wait=False)
             raise

@@ -128,13 +128,19 @@ class Shelf:
 
     def read(self) -> Book:
         """Raise OSError or ValueError for a file that cannot be read; a missing one is an empty book."""
-        try:
-            text = self.file.read_text()
-        except FileNotFoundError:
+        text = self.text()
+        if text is None:
             return Book()
         if self._stub and "".join(text.split()) == self._stub:
             return Book()
         return read_text(text)
+
+    def text(self) -> str | None:
+        """What stands in the file; None where there is none. Raise OSError for one that cannot be read."""
+        try:
+            return self.file.read_text()
+        except FileNotFoundError:
+            return None
 
     @property
     def pending(self) -> bool:
@@ -142,11 +148,18 @@ class Shelf:
 
     def write(self, book: Book) -> None:
         """Replace the book as a whole, and note that the speaker has to take it in."""
+        self.put(text_of(book, device=self.device))
+
+    def put(self, text: str | None) -> None:
+        """The same with the file's text, as `text` gave it: the operator's stub is no book, and goes back as it was."""
         self.pending_file.touch()
+        if text is None:
+            self.file.unlink(missing_ok=True)
+            return
         # Written beside and renamed: whoever is killed here leaves the old book or the new one.
         beside = self.file.with_name(f"{self.file.name}.new")
         with open(beside, "w") as out:
-            out.write(text_of(book, device=self.device))
+            out.write(text)
             out.flush()
             os.fsync(out.fileno())
         os.replace(beside, self.file)

@@ -112,11 +112,15 @@ def _in_rib(lines: Iterable[str]) -> Iterable[tuple[Route | str, str]]:
 def _flow(
     destination: str | None, source: str | None, protocol: str | None, port: str | None, source_port: str | None
 ) -> Route | None:
-    ends = [str(ip_network(end)) if end else None for end in (source, destination)]
-    number = None if protocol is None else NUMBERS.get(protocol) or int(protocol)
-    # Version 5 names well-known ports.
-    name = next((name for name, n in NUMBERS.items() if n == number), "tcp")
-    ports = [
-        None if x is None else int(x) if x.isdigit() else socket.getservbyname(x, name) for x in (port, source_port)
-    ]
+    """None for what is not ours: no flow of one protocol and one port, of which `=25&<80` is none either."""
+    try:
+        ends = [str(ip_network(end)) if end else None for end in (source, destination)]
+        number = None if protocol is None else NUMBERS.get(protocol) or int(protocol)
+        # Version 5 names well-known ports.
+        name = next((name for name, n in NUMBERS.items() if n == number), "tcp")
+        ports = [
+            None if x is None else int(x) if x.isdigit() else socket.getservbyname(x, name) for x in (port, source_port)
+        ]
+    except (OSError, ValueError):
+        return None
     return flow_between(ends[0], ends[1], protocol=number, port=ports[0], source_port=ports[1])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from tipstaff.enforcement.alone import locks_held
+from tipstaff.enforcement.alone import run_alone
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
 from tipstaff.enforcement.routing.book import Book
@@ -119,15 +119,7 @@ class GoBgp:
 
     def _call(self, *words: str) -> str:
         try:
-            done = subprocess.run(
-                [*self._command, *words],
-                capture_output=True,
-                text=True,
-                timeout=self._timeout_seconds,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                pass_fds=locks_held(),
-            )
+            done = run_alone([*self._command, *words], timeout_seconds=self._timeout_seconds)
         except subprocess.TimeoutExpired as why:
             raise DeviceUnreachable(f"gobgp gave no answer in {self._timeout_seconds:g} s") from why
         except OSError as why:
@@ -160,7 +152,10 @@ def _route_of(nlri: Mapping[str, Any]) -> Route | None:
     if not parts.keys() <= {_DESTINATION, _SOURCE, *_NUMBERS}:
         return None
     source, destination = (str(ip_network(parts[e]["prefix"])) if e in parts else None for e in (_SOURCE, _DESTINATION))
-    protocol, port, source_port = (_only(parts[key]) if key in parts else None for key in _NUMBERS)
+    numbers = {key: _only(parts[key]) for key in _NUMBERS if key in parts}
+    if None in numbers.values():
+        return None  # Without its condition it would read as a flow of every port.
+    protocol, port, source_port = map(numbers.get, _NUMBERS)
     return flow_between(source, destination, protocol=protocol, port=port, source_port=source_port)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tipstaff.enforcement import mail_policy
-from tipstaff.enforcement.alone import alone, locks_held
+from tipstaff.enforcement.alone import alone, run_alone
 from tipstaff.enforcement.kept import has_ended
 from tipstaff.enforcement.mail_policy import NEVER, Row, Rows
 from tipstaff.enforcement.options import Listener, Options
@@ -265,10 +265,9 @@ class PostfixDriver:
     def _run(self, *command: str) -> str:
         path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
         try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                timeout=self._timeout_seconds, env={**os.environ, "PATH": path, "LC_ALL": "C"}, check=False,
-                pass_fds=locks_held(),
+            done = run_alone(
+                command, timeout_seconds=self._timeout_seconds, errors="replace",
+                env={**os.environ, "PATH": path, "LC_ALL": "C"},
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as why:
             raise DeviceUnreachable(f"{self.device}: {command[0]} gave no answer: {why}") from why

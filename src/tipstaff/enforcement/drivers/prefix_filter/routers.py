@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from tipstaff.enforcement.alone import locks_held
+from tipstaff.enforcement.alone import run_alone
 from tipstaff.enforcement.drivers.prefix_filter.text import DIALECTS, in_order
 from tipstaff.enforcement.protocol import DeviceRefused, DeviceUnreachable
 from tipstaff.enforcement.routing.announcer import Held, Written
@@ -169,16 +169,7 @@ class HandedOver(_Filter):
 
 def _run(command: Sequence[str], timeout_seconds: float, *, refused: str, given: str | None = None) -> str:
     try:
-        done = subprocess.run(
-            list(command),
-            input=given,
-            stdin=None if given is not None else subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-            pass_fds=locks_held(),
-        )
+        done = run_alone(command, timeout_seconds=timeout_seconds, given=given)
     except subprocess.TimeoutExpired as why:
         raise DeviceUnreachable(f"{command[0]} gave no answer in {timeout_seconds:g} s") from why
     except OSError as why:

@@ -242,14 +242,14 @@ class RpzDriver:
             self._copy = self._held = None
             try:
                 changed = copy.bring(self._server, key, timeout_seconds=self._timeout_seconds)
+                if changed is None:
+                    held = zones.Held(book=book, block=self._block)
+                    held.take(copy.names.items())
+                else:
+                    held.take((labels, copy.names.get(labels, ())) for labels in changed)
             except (BadTransfer, dns.exception.DNSException, OSError, EOFError) as why:
                 self._secret = None  # It may be the secret that was changed.
                 raise DeviceUnreachable(f"{self.device}: the zone cannot be transferred: {_words(why)}") from why
-            if changed is None:
-                held = zones.Held(book=book, block=self._block)
-                held.take(copy.names.items())
-            else:
-                held.take((labels, copy.names.get(labels, ())) for labels in changed)
             self._copy, self._held = copy, held
             return held
 
@@ -258,9 +258,9 @@ class RpzDriver:
         return [resolver for resolver in self._resolvers if self._generation_at(resolver) != generation]
 
     def _generation_at(self, resolver: Listener) -> int | None:
-        """The generation that a resolver answers by, 0 for none; None if it does not answer."""
+        """The generation that a resolver answers by, 0 for none; None if it does not answer with one."""
         answer = self._ask(resolver, zones.GENERATION, "TXT")
-        return None if answer is None else max((int(x) for x in _texts(answer) if x.isdigit()), default=0)
+        return None if answer is None else zones.generation_of(_texts(answer))
 
     def _ask(self, resolver: Listener, name: Labels, kind: str) -> dns.message.Message | None:
         for _ in range(2):  # One datagram may be lost.

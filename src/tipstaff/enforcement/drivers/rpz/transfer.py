@@ -32,6 +32,13 @@ _RECORD = struct.Struct("!HHIH")
 _WITHOUT_NAMES = frozenset((dns.rdatatype.TXT, dns.rdatatype.A, dns.rdatatype.AAAA))
 _POINTERS_MAX = 127
 """Of one name: as many labels as a name can have."""
+_NAME_OCTETS_MAX = 255
+"""RFC 1035, 2.3.4."""
+_UNSIGNED_MAX = 99
+"""Messages in a row that need not be signed (RFC 8945, 5.3.1). Anybody may have sent them."""
+_OCTETS_MAX = 1 << 30
+"""Of one transfer: a million measures at 1,024 octets each, with a name and a sealed entry as long as they can be. What
+is above it, we never put there; it is the server itself that sends it then, for the rest is not signed."""
 
 
 class BadTransfer(Exception):
@@ -97,6 +104,8 @@ class Transfer:
         self._number, self._key, self._request_mac = number, key, request_mac
         self._since = serial
         self._signatures: object = None
+        self._unsigned = 0
+        """Messages since the last signature."""
         self._first = True
         self._soas = 0
         """Times that the head of the zone was seen."""
@@ -144,6 +153,9 @@ class Transfer:
             if name[-depth:] == zone:  # What is not below the zone is none of its.
                 records.append((name[:-depth], (kind, data)))
         signed = self._check(wire, at, authorities + additional, known, now=now)
+        self._unsigned = 0 if signed else self._unsigned + 1
+        if self._unsigned > _UNSIGNED_MAX:
+            raise BadTransfer(f"more than {_UNSIGNED_MAX} messages in a row are not signed")
         if flags & 0xF:
             raise BadTransfer(f"the server answers {dns.rcode.to_text(dns.rcode.Rcode(flags & 0xF))}")
         self._follow(records)
@@ -254,6 +266,9 @@ def _name(wire: bytes, at: int, known: dict[int, Labels], *, pointers: int = 0) 
         labels.append(wire[at + 1 : at + 1 + octets].lower())
         at += 1 + octets
     whole = (*labels, *rest)
+    if sum(map(len, whole)) + len(whole) + 1 > _NAME_OCTETS_MAX:
+        raise BadTransfer("a name is too long")
+    known[first] = whole  # Of pointers that lead to pointers, each is followed once.
     for i, begin in enumerate(begins):
         known[begin] = whole[i:]
     return whole, at + 1
@@ -273,15 +288,23 @@ def _grouped(records: list[tuple[Labels, Record]]) -> Names:
 
 
 def _messages(connection: socket.socket, left: Callable[[], float]) -> Iterator[bytes]:
-    """The messages that come over TCP (RFC 1035, 4.2.2). Raise EOFError at an end that is none, or TimeoutError."""
-    got = bytearray()
+    """The messages that come over TCP (RFC 1035, 4.2.2), for as long as there is time `left`, in seconds. Raise
+    EOFError at an end that is none, TimeoutError, or BadTransfer for more than can be ours."""
+    got, octets = bytearray(), 0
     while True:
-        while len(got) < 2 or len(got) < 2 + int.from_bytes(got[:2], "big"):
-            connection.settimeout(max(left(), 0.001))
+        seconds = left()
+        while seconds > 0 and (len(got) < 2 or len(got) < 2 + int.from_bytes(got[:2], "big")):
+            connection.settimeout(seconds)
             piece = connection.recv(1 << 18)
             if not piece:
                 raise EOFError("it broke off")
             got += piece
+            octets += len(piece)
+            if octets > _OCTETS_MAX:
+                raise BadTransfer(f"it is longer than {_OCTETS_MAX} octets")
+            seconds = left()
+        if seconds <= 0:
+            raise TimeoutError("it does not end in time")
         end = 2 + int.from_bytes(got[:2], "big")
         message = bytes(got[2:end])
         del got[:end]

@@ -23,7 +23,7 @@ import dns.rdatatype
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tipstaff.enforcement.drivers.rpz.transfer import Labels, Record
+from tipstaff.enforcement.drivers.rpz.transfer import BadTransfer, Labels, Record
 from tipstaff.enforcement.kept import line_of, read_line
 from tipstaff.enforcement.pages import plain_host
 from tipstaff.words import Degree, Direction, Rule, Scope
@@ -31,6 +31,8 @@ from tipstaff.words import Degree, Direction, Rule, Scope
 BOOK: Labels = (b"_tipstaff",)
 GENERATION: Labels = (b"generation", *BOOK)
 _KNOWN_MAX = 1 << 17
+_DIGITS_MAX = 19
+"""Of a generation, which is a number of 64 bits."""
 Records = Iterable[tuple[Labels, Sequence[Record]]]
 """(name, below the zone's own; its records). Labels and octets, for dnspython takes a name apart octet by octet to look
 it up or to compare it, which is too slow for 100,000."""
@@ -138,6 +140,13 @@ def strings_of(data: bytes) -> list[bytes]:
     return strings
 
 
+def generation_of(texts: Iterable[bytes]) -> int | None:
+    """The generation that is said, 0 for none; None for one so long that it cannot be ours. An answer that nobody
+    signed may say a number that Python does not read."""
+    said = [text for text in texts if text.isdigit()]
+    return None if any(len(text) > _DIGITS_MAX for text in said) else max(map(int, said), default=0)
+
+
 class Held:
     """What the zone was read to hold, kept up to date by the names that change: of very many these are few.
 
@@ -184,7 +193,10 @@ class Held:
                 records = [r for r in records if r[0] not in (dns.rdatatype.SOA, dns.rdatatype.NS)]
             elif labels == GENERATION:
                 texts = [b"".join(strings_of(data)) for kind, data in records if kind == dns.rdatatype.TXT]
-                self.generation = max((int(text) for text in texts if text.isdigit()), default=0)
+                told = generation_of(texts)
+                if told is None:
+                    raise BadTransfer("its generation is no number that can be ours")
+                self.generation = told
                 self.exists = bool(records)
                 continue
             elif labels[-1:] == BOOK:
