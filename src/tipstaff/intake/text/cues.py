@@ -89,14 +89,6 @@ _NAME_LEADS_TO = re.compile(
 )
 """Outside of logs an arrow from a name to an address says where the name lies."""
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
-_CONTACTED = re.compile(
-    r"\b(?:connect(?:s|ed|ing|ions?)? (?:was |were )?(?:made )?(?:to|with)|communicat\w{1,4} (?:to|with)|"
-    r"contact(?:s|ed|ing)|beacon\w{0,4} to|report(?:s|ing) back to|verbindung(?:en)? (?:zu\w?|mit)|"
-    r"verbinde[nt] sich mit|conexi(?:[oó]n|ones) (?:a|con)|connexions? (?:à|vers|avec)|conex(?:ão|ões) (?:a|com)|"
-    r"connession[ei] (?:a|con|verso))\b[^.;]{0,40}"
-    r"(?:command|control|kontroll?|steuer|\bc2\b|\bc ?& ?c\b|\bcnc\b|sinkhole)[^.;\d]{0,30}[\[(<\"':]{0,2}\Z",
-)
-"""Where an infected machine called: the server that commands it, or one that only listens, is not the machine."""
 _DO_AFTER = re.compile(
     r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
     r"hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|"
@@ -268,7 +260,7 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
                 yours = found.end()
     nearest = max(strong, our, yours)
     done_to = _DONE_TO.match(after) is not None
-    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before) or _CONTACTED.search(before):
+    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before):
         # Whom an attack was on is a target, as what an arrow points at is; so is a machine of the writer's own.
         see("near_ours")
         see("arrow_target")
