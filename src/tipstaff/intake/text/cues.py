@@ -152,9 +152,18 @@ _RIGHTFUL = re.compile(
     r"site)|real (?:site|url|website)|"
     r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed "
     r"to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our "
-    r"(?:client|brand|web ?site|site|own)|my (?:\w{2,15} )?(?:own|original|web ?site|page|blog|profile|channel)|"
+    r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
     r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
     r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b|正規|公式|権利者|官方|正版|권리자|공식",
+)
+
+_MY_PAGE = re.compile(
+    r"(?<!of )(?<!from )(?<!behind )\bmy (?:\w{2,15} )?(?:page|blog|profile|channel)(?: is)?"
+    r"\s?:?\s{0,3}[(<\[\"']{0,2}\s?\Z"
+)
+"""Only where the noun itself leads to the address: what is made of *my blog posts* stands elsewhere."""
+_TAKEN = re.compile(
+    r"\b(?:us(?:es?|ed|ing)|republish|re-?post|re-?upload|st[eo]l|hack|hijack|took|taken|mirror|harass)"
 )
 
 _SENTENCE = 200
@@ -315,6 +324,8 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
     sentence = sentence.lower()
     for found in _RIGHTFUL.finditer(sentence):
         rightful = found.end()
+    if _MY_PAGE.search(sentence) and not _ACCUSES.search(sentence) and not _TAKEN.search(sentence):
+        rightful = len(sentence)
     # A whole sentence above a list that accuses is about the list, whomever it names as harmed.
     accuses = not direct and label.rstrip().endswith(".") and _ACCUSES.search(sentence) is not None
     if rightful >= 0 and not accuses and not _ACCUSES.search(sentence, rightful):

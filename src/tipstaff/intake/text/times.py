@@ -36,7 +36,7 @@ _SEASONS = {
     }.items()
     for name in names.split()
 }
-"""Where each of these names holds for half of the year. Who writes it in the other half may mean the clock on the wall."""
+"""Where each of these names holds for half of the year. In the other half the clock on the wall may be meant."""
 _OUT_OF_SEASON_SECONDS = 3600.0
 
 
@@ -44,6 +44,7 @@ class _Zone(int):
     """Minutes east of UTC, and by which name a text stated them."""
 
     name = ""
+
 
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?:\s?([AaPp]\.?[Mm]\b\.?))?"
 _OR_ANOTHER = (

@@ -146,14 +146,14 @@ def test_a_page_of_the_writers_own_is_rightful_whatever_it_is_called() -> None:
 
 _CONTROLLED = (
     "We are contacting you about a server under your control (203.0.113.9).\n\n"
-    "Jul 14 03:12:44 gate sshd[11]: Failed password for root, seen at 198.51.100.7\n\nPlease stop the brute force attack.",
+    "Jul 14 03:12:44 gate sshd[11]: Failed password for root, seen at 198.51.100.7\n\nPlease stop this brute force.",
     "We are contacting you regarding a machine under your control: 203.0.113.9\n\n"
     "It tried to log in by SSH to our server 198.51.100.7 many times on 2026-07-14 03:12:44 UTC.",
     "I am contacting you about an address under your control, 203.0.113.9, which sent us spam.\n\n"
     "Our mail server is mx.example.org [198.51.100.7].",
     "I am contacting you regarding a command and control server at 203.0.113.9.\n"
     "Bots such as 198.51.100.4 called it on 2026-07-14 03:12:44 UTC.",
-    "We are contacting you because of a C2 server hosted at 203.0.113.9\n\nThe botnet was found by our sensor, 198.51.100.7.",
+    "We are contacting you because of a C2 server hosted at 203.0.113.9\n\nOur sensor 198.51.100.7 found the botnet.",
     "We saw malware communicating with a C2 server in your network at 203.0.113.9 on 2026-07-14.\n"
     "The bot was 198.51.100.4.\nPlease take the botnet controller down.",
     "Bots in our network are connecting to your C2 server 203.0.113.9. One of them is 198.51.100.4.\n"
@@ -181,6 +181,22 @@ def test_a_control_server_that_is_reported_itself_is_no_target() -> None:
     assert not found["198.51.100.9"].is_target
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "somebody uses my profile picture on",
+        "A stolen video of my channel is at",
+        "A video from my channel is",
+        "They republished my blog posts at",
+        "The person behind my profile",
+        "Somebody reposted my holiday page:",
+    ],
+)
+def test_where_the_writers_own_things_were_taken_to_is_not_theirs(said: str) -> None:
+    found = candidates(f"Hello,\n\n{said} https://fake.example.com/u/1 without permission.\n")
+    assert "rightful" not in found["fake.example.com"].features
+
+
 def test_a_name_servers_addresses_go_on_in_a_wrapped_bracket() -> None:
     found = candidates(
         "Domain: shop.example.com\nName Server: ns.example.net (203.0.113.5 and\n203.0.113.6) (Example)\n"
@@ -195,6 +211,14 @@ def test_what_was_found_of_a_mails_sender_belongs_to_its_headers() -> None:
     found = zones("It came so:\n\nspf=none (example.org: 203.0.113.5 is neither permitted nor denied)\n\nspf is a word")
     assert found["spf=none (example.org: 203.0.113.5 is neither permitted nor denied)"] == "headers"
     assert found["spf is a word"] == "body"
+
+
+def test_a_pasted_result_takes_no_line_behind_it_with_it() -> None:
+    found = zones(
+        "It came so:\n\nspf=fail (sender is forged)\nOffender: 203.0.113.9\ndkim=none (no signature)\nVictim: us"
+    )
+    assert found["spf=fail (sender is forged)"] == found["dkim=none (no signature)"] == "headers"
+    assert found["Offender: 203.0.113.9"] == found["Victim: us"] == "body"
 
 
 def test_labels_in_japanese_say_what_is_meant_and_what_is_a_reference() -> None:
