@@ -578,8 +578,11 @@ def _own_leaves(part: Part) -> Iterator[Part]:
 _LONGEST_BODY = 400_000
 _SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
 _ENOUGH_WORDS = 400
-_PLACE = re.compile(r"\d\.\d{1,3}(?:\[?\.\]?)\d|://|\[\.\]|[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]")
-"""What an address or a link has in it, defanged too."""
+_PLACE = re.compile(
+    r"(?<![\d.])\d{1,3}(?:\[?\.\]?\d{1,3}){3}(?!\d)|://|\[\.\]|[0-9A-Fa-f]{0,4}::[0-9A-Fa-f/]|"
+    r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{1,4}:){6}[0-9A-Fa-f]"
+)
+"""What an address or a link has in it, defanged too. A date has fewer dots, and a clock fewer colons."""
 
 
 def body_of(part: Part) -> str:
@@ -636,7 +639,7 @@ def _best_alternative(part: Part, longest: int) -> tuple[str, list[str]]:
     if page is not None and said < _ENOUGH_WORDS:
         other, links = _words(page, longest)
         # However short the page: where it alone names an address or a link, the plain form is no more than a stub.
-        stub = len(other) > 2 * said and _PLACE.search(other) and not _PLACE.search(text)
+        stub = len(other) >= 2 * said and _PLACE.search(other) and not _PLACE.search(text)
         if len(other) > max(200, 2 * said) or not said or stub:
             return (f"{other}\n\n{text}" if text else other)[:longest], links
     return text, links
@@ -663,11 +666,9 @@ def _attachments(root: Part, limits: Limits) -> Iterator[Attachment]:
 
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".jar")
 _PACKED_NAME = re.compile(r"\.(?:gz|bz2|xz)\Z", re.IGNORECASE)
-_SHEETS = (".xlsx", ".ods")
-"""Archives themselves; who reads one has bounds of its own for what it unfolds to."""
-_MOST_SHEETS = 3
-"""In an archive: a small one could hold many that take long."""
-_OFFICE = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".jar", ".apk")
+_SHEETS = (".xlsx", ".xlsm", ".ods")
+"""Archives themselves; who reads one has bounds of its own for what it unfolds to, and for all of a mail."""
+_OFFICE = (".docx", ".xlsx", ".xlsm", ".pptx", ".odt", ".ods", ".jar", ".apk")
 
 
 def is_bomb(content: bytes, *, limits: Limits) -> bool:
@@ -700,7 +701,7 @@ def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterato
     only if `nested` says so."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            left, sheets = limits.archive_octets, 0
+            left = limits.archive_octets
             for entry in archive.infolist()[: limits.archive_entries]:
                 if entry.is_dir() or (not nested and entry.filename.lower().endswith(_PACKED)):
                     continue
@@ -711,10 +712,8 @@ def open_zip(content: bytes, *, limits: Limits, nested: bool = False) -> Iterato
                 if len(data) > bound:
                     return
                 left -= len(data)
-                if data[:4] == b"PK\x03\x04" and not nested:
-                    sheets += entry.filename.lower().endswith(_SHEETS)
-                    if not entry.filename.lower().endswith(_SHEETS) or sheets > _MOST_SHEETS:
-                        continue
+                if data[:4] == b"PK\x03\x04" and not nested and not entry.filename.lower().endswith(_SHEETS):
+                    continue
                 yield Attachment(one_line(entry.filename), "application/octet-stream", data)
     except Exception:  # noqa: BLE001 - a broken or hostile archive holds nothing that we can read.
         return

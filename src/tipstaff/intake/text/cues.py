@@ -89,14 +89,6 @@ _NAME_LEADS_TO = re.compile(
 )
 """Outside of logs an arrow from a name to an address says where the name lies."""
 _ARROW_AFTER = re.compile(r"\A(?:[:.#/]\w{1,6})?[\])\"']{0,2}(?:\s?\([^)]{0,60}\))?\s{0,3}(?:->|=>|→|-->|>>|>\s)")
-_CONTACTED = re.compile(
-    r"\b(?:connect(?:s|ed|ing|ions?)? (?:was |were )?(?:made )?(?:to|with)|communicat\w{1,4} (?:to|with)|"
-    r"contact(?:s|ed|ing)|beacon\w{0,4} to|report(?:s|ing) back to|verbindung(?:en)? (?:zu\w?|mit)|"
-    r"verbinde[nt] sich mit|conexi(?:[oó]n|ones) (?:a|con)|connexions? (?:à|vers|avec)|conex(?:ão|ões) (?:a|com)|"
-    r"connession[ei] (?:a|con|verso))\b[^.;]{0,40}"
-    r"(?:command|control|kontroll?|steuer|\bc2\b|\bc ?& ?c\b|\bcnc\b|sinkhole)[^.;\d]{0,30}[\[(<\"':]{0,2}\Z",
-)
-"""Where an infected machine called: the server that commands it, or one that only listens, is not the machine."""
 _DO_AFTER = re.compile(
     r"\A[\])\"'>,]{0,3}\s{0,2}(?:\([^)]{0,60}\)\s?)?(?:(?:which|that|and|is|was|has|have|been|are|"
     r"hat|ist|wurde|war|ha|est|a été|were|tried|started) ){0,3}(?:\w{2,12} )?(?:attack\w{0,3}|"
@@ -160,9 +152,18 @@ _RIGHTFUL = re.compile(
     r"site)|real (?:site|url|website)|"
     r"copyrighted (?:work|material|content)\w{0,2}|works? (?:claimed|infringed|at issue)|claimed "
     r"to (?:have been|be) infringed|infringed (?:work|material)|rights? ?(?:owner|holder)|our "
-    r"(?:client|brand|web ?site|site|own)|my (?:\w{2,15} )?(?:own|original|web ?site|page|blog|profile|channel)|"
+    r"(?:client|brand|web ?site|site|own)|my (?:own|original|web ?site)|"
     r"owner of|owned by|brand(?:'s)? (?:site|website|url)|target(?:ed)? brand|oficial|ufficiale|"
     r"officiel\w{0,2}|offizielle\w{0,2}|legítim\w|echte\w{0,2})\b|正規|公式|権利者|官方|正版|권리자|공식",
+)
+
+_MY_PAGE = re.compile(
+    r"(?<!of )(?<!from )(?<!behind )\bmy (?:\w{2,15} )?(?:page|blog|profile|channel)(?: is)?"
+    r"\s?:?\s{0,3}[(<\[\"']{0,2}\s?\Z"
+)
+"""Only where the noun itself leads to the address: what is made of *my blog posts* stands elsewhere."""
+_TAKEN = re.compile(
+    r"\b(?:us(?:es?|ed|ing)|republish|re-?post|re-?upload|st[eo]l|hack|hijack|took|taken|mirror|harass)"
 )
 
 _SENTENCE = 200
@@ -268,7 +269,7 @@ def _look_at_words(this: Candidate, before: str, after: str) -> None:
                 yours = found.end()
     nearest = max(strong, our, yours)
     done_to = _DONE_TO.match(after) is not None
-    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before) or _CONTACTED.search(before):
+    if done_to or _ATTACK_ON.search(before) or _OWN_MACHINE.search(before):
         # Whom an attack was on is a target, as what an arrow points at is; so is a machine of the writer's own.
         see("near_ours")
         see("arrow_target")
@@ -323,6 +324,8 @@ def look_at_host(this: Candidate, x: Found, line: Line, *, own: frozenset[str], 
     sentence = sentence.lower()
     for found in _RIGHTFUL.finditer(sentence):
         rightful = found.end()
+    if _MY_PAGE.search(sentence) and not _ACCUSES.search(sentence) and not _TAKEN.search(sentence):
+        rightful = len(sentence)
     # A whole sentence above a list that accuses is about the list, whomever it names as harmed.
     accuses = not direct and label.rstrip().endswith(".") and _ACCUSES.search(sentence) is not None
     if rightful >= 0 and not accuses and not _ACCUSES.search(sentence, rightful):

@@ -120,9 +120,11 @@ _QUOTE = re.compile(r"^(?:\s?[>|]){1,10}\s?")
 _HEADER = re.compile(
     r"^(?:Received|Return-Path|Delivered-To|X-[A-Za-z-]{2,40}|Message-ID|DKIM-Signature|"
     r"Authentication-Results|ARC-[A-Za-z-]{3,30}|Received-SPF|MIME-Version|Content-Type|"
-    r"Envelope-To):|^(?:spf|dkim|dmarc)=\w{3,10} [(\w]",
+    r"Envelope-To):",
     re.IGNORECASE,
 )
+_RESULT = re.compile(r"^(?:spf|dkim|dmarc)=\w{3,10} [(\w]", re.IGNORECASE)
+"""What was found of a mail's sender (RFC 8601), without its header's name: this line and none behind it."""
 _REGISTER = re.compile(
     r"^(?:%|inetnum|inet6num|netname|NetRange|CIDR|NetName|NetHandle|OrgName|OrgId|"
     r"OrgAbuse\w{2,8}|route6?|origin|descr|"
@@ -185,7 +187,10 @@ def _zoned(zone: str, text: str) -> Iterator[tuple[str, str]]:
             yield zone, bare
             continue
         labelled = ":" in bare[:64]
-        if (labelled or "=" in bare[:6]) and _HEADER.match(bare):
+        if not in_headers and "=" in bare[:6] and _RESULT.match(bare):
+            yield "headers", bare
+            continue
+        if labelled and _HEADER.match(bare):
             in_headers, in_register = True, False
         elif in_headers and not (line[:1] in " \t" or (labelled and _ANY_HEADER.match(bare))):
             in_headers = _goes_on(bare, raws[number + 1 : number + 1 + _FOLDED_LINES])

@@ -3,24 +3,61 @@
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tipstaff.words import Moment
 
 from .dates import MONTHS, clock_follows, days_in, either_order, find_date, span, unplaced
 
 _ZONE_TABLE = """
-        UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 BST=60 EET=120 EEST=180 MSK=180
-        EST=-300 EDT=-240 CST=-360 CDT=-300 MST=-420 MDT=-360 PST=-480 PDT=-420 JST=540 KST=540 HKT=480
+        UTC=0 GMT=0 Z=0 UT=0 WET=0 CET=60 MET=60 CEST=120 MEST=120 WEST=60 EET=120 EEST=180 MSK=180
+        EST=-300 EDT=-240 CDT=-300 MST=-420 MDT=-360 PDT=-420 JST=540 KST=540 HKT=480
         SGT=480 AEST=600 AEDT=660 AWST=480 ACST=570 NZST=720 NZDT=780 BRT=-180 BRST=-120 ART=-180 CLT=-240
         MEZ=60 MESZ=120 SAST=120 AKST=-540 AKDT=-480 HST=-600 TRT=180 PKT=300 WIB=420 ICT=420
         """
 _ZONES = {name: int(minutes) for name, _, minutes in (x.partition("=") for x in _ZONE_TABLE.split())}
-"""Minutes east of UTC. IST and a few others mean several zones and are left out: then no zone is stated."""
+"""Minutes east of UTC. IST, CST, BST, PST and a few others mean several zones and are left out: then no zone is stated.
+
+CST is also China's and Cuba's, BST also that of Bangladesh, PST also that of the Philippines, and many write these.
+"""
+_SEASONS = {
+    name: ZoneInfo(place)
+    for place, names in {
+        "Europe/Lisbon": "WET WEST",
+        "Europe/Berlin": "CET MET MEZ CEST MEST MESZ",
+        "Europe/Athens": "EET EEST",
+        "America/New_York": "EST EDT",
+        "America/Chicago": "CDT",
+        "America/Denver": "MST MDT",
+        "America/Los_Angeles": "PDT",
+        "America/Anchorage": "AKST AKDT",
+        "Australia/Sydney": "AEST AEDT",
+        "Pacific/Auckland": "NZST NZDT",
+    }.items()
+    for name in names.split()
+}
+"""Where each of these names holds for half of the year. In the other half the clock on the wall may be meant."""
+_OUT_OF_SEASON_SECONDS = 3600.0
+
+
+class _Zone(int):
+    """Minutes east of UTC, and by which name a text stated them."""
+
+    name = ""
+
 
 _CLOCK = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?:\s?([AaPp]\.?[Mm]\b\.?))?"
+_OR_ANOTHER = (
+    rf"(?!\s?(?:[/&(]|bzw\.?|oder|or|and|und)\s?(?:{'|'.join(_ZONES)}|[ICBPA]ST)\b(?!\s?[+-]\d)"
+    r"|\s?\(?(?:[Ss]ommer|[Ss]ummer|[Ww]inter|DST\b|[Dd]aylight))"
+)
+"""Behind a zone's name: what says that another may be meant, so that none is stated."""
+_NO_CLOCK = r"(?!:?\d|\s?(?:[Uu]hr|h\b|[AaPp]\.?[Mm]\b))"
+"""Behind an offset: what would make it the end of a span of time."""
 _ZONE = (
-    r"(?:(?:\sUhr)?\s?\(?(Z\b|[A-Z]{2,5}\b(?:\s?[+-]\d{1,2}(?::?\d{2})?)?|"
-    r"(?:UTC|GMT)?\s?[+-]\d{2}:?\d{2}|[+-]\d{2}\b))?"
+    r"(?:(?:\s[Uu]hr)?\s?\(?(Z\b|(?:UTC|GMT)(?=\s?[/(]\s?(?:UTC|GMT)\b)|"
+    rf"[A-Z]{{2,5}}\b(?:\s?[+-]\d{{1,2}}(?::?\d{{2}})?\b)?{_OR_ANOTHER}|"
+    rf"(?:UTC|GMT)?\s?[+-]\d{{2}}:?\d{{2}}{_NO_CLOCK}|[+-]\d{{2}}\b{_NO_CLOCK}))?"
 )
 _PATTERNS = (
     (
@@ -71,7 +108,8 @@ _STATED = re.compile(
     r"included|listed|"
     r"stated)){0,3}|zeitzone|uhrzeiten?|TZ)"
     r"[^\n\w+-]{0,6}(?:(?:are|is|in|all|the) ){0,3}\(?((?:UTC|GMT)\s?[+-]\s?\d{1,2}(?::?\d{2})?|"
-    r"[A-Z]{1,4}T\b|MES?Z\b|UTC\b|GMT\b|Z\b|[+-]\d{2}:?\d{2})",
+    rf"(?:UTC|GMT)(?=\s?[/(]\s?(?:UTC|GMT)\b)|(?:[A-Z]{{1,4}}T|MES?Z|UTC|GMT)\b{_OR_ANOTHER}|"
+    r"Z\b|[+-]\d{2}:?\d{2})",
     re.IGNORECASE,
 )
 
@@ -277,28 +315,47 @@ def _at(
     if half:
         hours = hours % 12 + (12 if half[0] in "Pp" else 0)
     naive = datetime(year, month, day, hours, int(minute), min(59, int(second or 0)))  # noqa: DTZ001 - its zone is settled below.
-    error = 1.0 if second else 60.0
-    offset = _offset((zone_text or "").strip().upper()) if zone_text else None
-    if offset is None:
-        offset = zone
-    if offset is None:
-        return Moment.without_zone(naive, error_seconds=error)
-    return Moment(naive.replace(tzinfo=timezone(timedelta(minutes=offset))), error_seconds=error)
+    beside = (zone_text or "").strip().upper()
+    if not second and _is_later_clock(beside, naive):
+        beside = ""
+    return _in_zone(naive, _offset(beside), zone, error_seconds=1.0 if second else 60.0)
 
 
-def _offset(zone: str) -> int | None:
+def _is_later_clock(offset: str, than: datetime) -> bool:
+    """Whether what stands behind a clock may be the end of a span (`08:05-09:30`) as well as an offset."""
+    found = re.fullmatch(r"-(\d\d):(\d\d)", offset)
+    return found is not None and (int(found[1]), int(found[2])) > (than.hour, than.minute)
+
+
+def _in_zone(naive: datetime, beside: _Zone | None, stated: int | None, *, error_seconds: float) -> Moment:
+    """A clock's time in the zone that stands beside it, else in the one that the mail states."""
+    zone = stated if beside is None else beside
+    if zone is None:
+        return Moment.without_zone(naive, error_seconds=error_seconds)
+    offset = timedelta(minutes=zone)
+    there = _SEASONS.get(zone.name) if isinstance(zone, _Zone) else None
+    # Where the clocks are changed, one hour has both offsets, and another none: neither name is out of season.
+    if there and offset not in {naive.replace(tzinfo=there, fold=x).utcoffset() for x in (0, 1)}:
+        error_seconds += _OUT_OF_SEASON_SECONDS
+    return Moment(naive.replace(tzinfo=timezone(offset)), error_seconds=error_seconds)
+
+
+def _offset(zone: str) -> _Zone | None:
     zone = zone.strip(" ()")
-    if not zone:
-        return None
     if zone in _ZONES:
-        return _ZONES[zone]
-    found = re.fullmatch(r"(?:[A-Z]{2,5})?\s?([+-])\s?(\d{1,2}):?(\d{2})?", zone)
+        named = _Zone(_ZONES[zone])
+        named.name = zone
+        return named
+    found = re.fullmatch(r"([A-Z]{2,5})?\s?([+-])\s?(\d{1,2}):?(\d{2})?", zone)
     if not found:
         return None
-    minutes = int(found[2]) * 60 + int(found[3] or 0)
-    if minutes > 14 * 60:
+    minutes = int(found[3]) * 60 + int(found[4] or 0)
+    if minutes > (14 if found[2] == "+" else 12) * 60 or minutes % 15:
         return None
-    return minutes if found[1] == "+" else -minutes
+    minutes = minutes if found[2] == "+" else -minutes
+    base = _ZONES.get(found[1] or "UTC")
+    # `MEZ+1` may count from MEZ or from UTC; `CET +0100` says the same twice.
+    return _Zone(minutes) if not base or (base == minutes and len(found[3]) > 1) else None
 
 
 def _from_syslog(x: re.Match[str], zone: int | None, year_of: datetime) -> Moment | None:
@@ -311,8 +368,4 @@ def _from_syslog(x: re.Match[str], zone: int | None, year_of: datetime) -> Momen
         naive = datetime(year, month, int(x[2]), int(x[3]), int(x[4]), min(59, int(x[5])))  # noqa: DTZ001 - its zone is settled below.
     except ValueError:
         return None
-    beside = _offset(x[6] or "")
-    zone = zone if beside is None else beside
-    if zone is None:
-        return Moment.without_zone(naive)
-    return Moment(naive.replace(tzinfo=timezone(timedelta(minutes=zone))))
+    return _in_zone(naive, _offset(x[6] or ""), zone, error_seconds=1.0)

@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 from tipstaff.intake import locked_office
 from tipstaff.intake import mail as mail_reading
 from tipstaff.intake.forms.labels import meaning_of
-from tipstaff.intake.forms.tables import UnreadableSheet, meant, rows_of_sheet, tables_in
+from tipstaff.intake.forms.tables import UnreadableSheet, meant, rows_of_sheet, sheet_cost, tables_in
 from tipstaff.intake.forms.taxonomy import kind_of_names
 from tipstaff.intake.forms.xml import BrokenXml, HostileXml, read_xml
 from tipstaff.intake.locked_office import is_locked, unlock_office
 from tipstaff.intake.mail import Limits, open_zip, read_mail
+from tipstaff.intake.parsers import certlist
 from tipstaff.intake.parsers.xarf.first_form import first_form
 from tipstaff.intake.protocol import load_parsers
 from tipstaff.intake.reading import read
@@ -373,15 +374,76 @@ def test_what_other_programs_locked_is_read_with_its_password_and_said_to_be_loc
         assert "is locked with a password that is not known here" in closed.detail
 
 
-def test_a_spreadsheet_in_an_archive_is_read_and_three_of_them_at_most() -> None:
-    plain = unlock_office(LOCKED_SHEET, passwords=(PASSWORD,))
-    assert plain is not None
-    archive = zipped(*((f"{n}.xlsx", plain) for n in range(5)), ("other.docx", plain))
-    found = read_locked("application/zip", "lists.zip", archive)
-    assert found.parser == "certlist"
-    assert [str(x.source) for x in found.allegations] == ["192.0.2.31", "192.0.2.32"]
-    opened = read_mail(with_files("See.", ("application/zip", "lists.zip", archive))).attachments
-    assert [x.name for x in opened] == ["0.xlsx", "1.xlsx", "2.xlsx"]
+def infected(number: int, *, padding: int = 0) -> bytes:
+    """A workbook that lists one infected host, and blanks behind it."""
+    cells = ("timestamp", "ip", "infection", "2026-03-10 03:12:44 UTC", f"192.0.2.{number}", "some-family")
+    told = [f'<c t="inlineStr"><is><t>{x}</t></is></c>' for x in cells]
+    return xlsx(f"<row>{''.join(told[:3])}</row><row>{''.join(told[3:])}</row>{' ' * padding}")
+
+
+def test_every_spreadsheet_in_an_archive_is_read() -> None:
+    archive = zipped(*((f"{n}.xls{'mx'[n % 2]}", infected(40 + n)) for n in range(5)), ("other.docx", infected(50)))
+    found = read(with_files("Infected hosts.", ("application/zip", "lists.zip", archive)), parsers=load_parsers())
+    assert [str(x.source) for x in found.allegations] == [f"192.0.2.{40 + n}" for n in range(5)]
+    assert found.reason is ReadingReason.UNDERSTOOD
+
+
+def test_a_spreadsheet_with_macros_is_a_file_and_no_archive() -> None:
+    mail = with_files("Infected hosts.", ("application/octet-stream", "list.xlsm", infected(40)))
+    assert [x.name for x in read_mail(mail).attachments] == ["list.xlsm"]
+    assert [str(x.source) for x in read(mail, parsers=load_parsers()).allegations] == ["192.0.2.40"]
+
+
+def test_spreadsheets_of_one_mail_have_one_bound_and_what_is_not_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = infected(40, padding=10_000)
+    monkeypatch.setattr(certlist, "_SHEETS_OCTETS", 2 * sheet_cost(one) + 1000)
+    archives = [
+        (
+            "application/zip",
+            f"{a}.zip",
+            zipped(*((f"{a}{n}.xlsx", infected(10 * a + n, padding=10_000)) for n in (1, 2))),
+        )
+        for a in (4, 5)
+    ]
+    found = read(with_files("Infected hosts.", *archives), parsers=load_parsers())
+    assert [str(x.source) for x in found.allegations] == ["192.0.2.41", "192.0.2.42"]
+    assert found.reason is ReadingReason.UNSURE
+    assert "51.xlsx" in found.detail
+    monkeypatch.setattr(certlist, "_MOST_SHEETS", 1)
+    again = read(with_files("Infected hosts.", archives[0]), parsers=load_parsers())
+    assert ([str(x.source) for x in again.allegations], again.reason) == (["192.0.2.41"], ReadingReason.UNSURE)
+
+
+@pytest.mark.parametrize("said", ["none", "no", "0", "false", "Clean", "N/A", "-", "unknown"])
+@pytest.mark.parametrize("text", ["Your network.", "These hosts are infected with malware.", "Infected hosts."])
+def test_a_row_without_an_infection_alleges_none_by_it(said: str, text: str) -> None:
+    at = "2026-03-10 03:12:44 UTC"
+    rows = f"timestamp;ip;infection\n{at};192.0.2.91;{said}\n{at};192.0.2.92;some-family\n"
+    found = read(with_files(text, ("text/csv", "list.csv", rows.encode())), parsers=load_parsers())
+    sources = {str(x.source): x.type for x in found.allegations}
+    assert "192.0.2.92" in sources
+    if said in ("N/A", "-", "unknown"):
+        assert ("192.0.2.91" in sources) == (text != "Your network.")
+    else:
+        assert "192.0.2.91" not in sources
+        assert found.reason is ReadingReason.UNSURE
+        assert "no infection" in found.detail
+
+
+def test_a_row_without_an_infection_may_allege_another_thing() -> None:
+    rows = b"timestamp;ip;infection;description\n2026-03-10 03:12:44 UTC;192.0.2.91;none;Phishing\n"
+    found = read(with_files("Your network.", ("text/csv", "list.csv", rows)), parsers=load_parsers())
+    assert [(x.type, str(x.source)) for x in found.allegations] == [("content/phishing", "192.0.2.91")]
+
+
+@pytest.mark.parametrize("said", ["some-family", "none"])
+def test_an_infection_beside_a_page_is_what_the_page_offers(said: str) -> None:
+    rows = (
+        f"timestamp;url;ip;infection\n2026-03-10 03:12:44 UTC;http://bad.example.com/x.exe;192.0.2.91;{said}\n".encode()
+    )
+    text = "Malware is offered for download at these URLs."
+    found = read(with_files(text, ("text/csv", "list.csv", rows)), parsers=load_parsers())
+    assert [(x.type, x.url) for x in found.allegations] == [("content/malware", "http://bad.example.com/x.exe")]
 
 
 def test_a_list_of_infections_alleges_infections_whatever_they_are_called() -> None:

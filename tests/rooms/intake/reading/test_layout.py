@@ -1,8 +1,11 @@
 """How lines lead to what they name: wrapped lists, tables, hops of a traceroute, headers that lost their form."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from tipstaff.intake.mail import read_mail
+from tipstaff.intake.parsers.freetext import FreetextParser
 from tipstaff.intake.text.candidate import Candidate
 from tipstaff.intake.text.candidates import gather
 from tipstaff.intake.text.find import find_all
@@ -141,25 +144,57 @@ def test_a_page_of_the_writers_own_is_rightful_whatever_it_is_called() -> None:
     assert "rightful" not in found["other.example.com"].features
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        "It connects to the command and control server at",
-        "We saw connections to a known C2 server (",
-        "Es baut Verbindungen zu einem Kontrollserver (",
-        "It is beaconing to a C&C host:",
-    ],
+_CONTROLLED = (
+    "We are contacting you about a server under your control (203.0.113.9).\n\n"
+    "Jul 14 03:12:44 gate sshd[11]: Failed password for root, seen at 198.51.100.7\n\nPlease stop this brute force.",
+    "We are contacting you regarding a machine under your control: 203.0.113.9\n\n"
+    "It tried to log in by SSH to our server 198.51.100.7 many times on 2026-07-14 03:12:44 UTC.",
+    "I am contacting you about an address under your control, 203.0.113.9, which sent us spam.\n\n"
+    "Our mail server is mx.example.org [198.51.100.7].",
+    "I am contacting you regarding a command and control server at 203.0.113.9.\n"
+    "Bots such as 198.51.100.4 called it on 2026-07-14 03:12:44 UTC.",
+    "We are contacting you because of a C2 server hosted at 203.0.113.9\n\nOur sensor 198.51.100.7 found the botnet.",
+    "We saw malware communicating with a C2 server in your network at 203.0.113.9 on 2026-07-14.\n"
+    "The bot was 198.51.100.4.\nPlease take the botnet controller down.",
+    "Bots in our network are connecting to your C2 server 203.0.113.9. One of them is 198.51.100.4.\n"
+    "Please shut this botnet controller down.",
+    "Infizierte Rechner bauen Verbindungen zu einem Kontrollserver in Ihrem Netz auf: 203.0.113.9\n"
+    "Ein Bot war 198.51.100.4, am 14.07.2026 um 03:12:44 UTC.\nBitte schalten Sie das Botnetz ab.",
 )
-def test_a_server_that_an_infected_machine_calls_is_not_the_machine(before: str) -> None:
-    found = candidates(f"A machine of yours is infected.\n{before} 203.0.113.5\n\nThe address:\n198.51.100.7\n")
-    assert found["203.0.113.5"].is_target
-    assert not found["198.51.100.7"].is_target
+
+
+@pytest.mark.parametrize("letter_said", _CONTROLLED)
+def test_whoever_controls_or_is_called_is_reported_and_not_the_other_side(letter_said: str) -> None:
+    reading = FreetextParser().read(read_mail(letter(letter_said)))
+    assert reading is not None
+    assert {x.source for x in reading.allegations} == {ip_address("203.0.113.9")}
+
+
+def test_a_control_server_that_bots_called_is_never_excluded_by_their_call_alone() -> None:
+    found = candidates("Infected hosts contacted your customer's C2 server 203.0.113.9 yesterday.\n")
+    assert not found["203.0.113.9"].is_target
 
 
 def test_a_control_server_that_is_reported_itself_is_no_target() -> None:
     found = candidates("Your host 198.51.100.7 is a command and control server.\nThe C2 server is: 198.51.100.9\n")
     assert not found["198.51.100.7"].is_target
     assert not found["198.51.100.9"].is_target
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "somebody uses my profile picture on",
+        "A stolen video of my channel is at",
+        "A video from my channel is",
+        "They republished my blog posts at",
+        "The person behind my profile",
+        "Somebody reposted my holiday page:",
+    ],
+)
+def test_where_the_writers_own_things_were_taken_to_is_not_theirs(said: str) -> None:
+    found = candidates(f"Hello,\n\n{said} https://fake.example.com/u/1 without permission.\n")
+    assert "rightful" not in found["fake.example.com"].features
 
 
 def test_a_name_servers_addresses_go_on_in_a_wrapped_bracket() -> None:
@@ -176,6 +211,14 @@ def test_what_was_found_of_a_mails_sender_belongs_to_its_headers() -> None:
     found = zones("It came so:\n\nspf=none (example.org: 203.0.113.5 is neither permitted nor denied)\n\nspf is a word")
     assert found["spf=none (example.org: 203.0.113.5 is neither permitted nor denied)"] == "headers"
     assert found["spf is a word"] == "body"
+
+
+def test_a_pasted_result_takes_no_line_behind_it_with_it() -> None:
+    found = zones(
+        "It came so:\n\nspf=fail (sender is forged)\nOffender: 203.0.113.9\ndkim=none (no signature)\nVictim: us"
+    )
+    assert found["spf=fail (sender is forged)"] == found["dkim=none (no signature)"] == "headers"
+    assert found["Offender: 203.0.113.9"] == found["Victim: us"] == "body"
 
 
 def test_labels_in_japanese_say_what_is_meant_and_what_is_a_reference() -> None:

@@ -140,8 +140,10 @@ def test_hostile_html_takes_work_in_proportion_to_its_length(piece: str) -> None
     [
         ("-- \nYou receive this because of a list.", "The address 192.0.2.7 attacked us. " + "Please act. " * 40),
         ("Please see the HTML part.", "The address 192[.]0[.]2[.]7 attacked us (192.0.2.7)."),
+        ("Report of 10.03.2026. See HTML.", "The address 192.0.2.7 attacked our mail server by SMTP logins."),
+        ("Sent 10:12:44. See HTML.", "The address 192.0.2.7 attacked our mail server by SMTP logins."),
     ],
-    ids=["signature", "short page"],
+    ids=["signature", "short page", "date", "clock"],
 )
 def test_a_stub_beside_a_page_does_not_hide_the_page(plain: str, page: str) -> None:
     mail = EmailMessage()

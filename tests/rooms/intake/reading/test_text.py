@@ -32,7 +32,8 @@ from tipstaff.intake.text.kinds import choose_kind, known_kinds, weigh_kinds
 from tipstaff.intake.text.names import is_host_name, registered_part, to_ascii
 from tipstaff.intake.text.phrases import Phrases, Pieces
 from tipstaff.intake.text.times import find_moment, stated_zone
-from tipstaff.words import XARF_TYPES
+from tipstaff.words import XARF_TYPES, Moment
+from tipstaff.words.moments import UNKNOWN_ZONE_SECONDS
 
 
 def found(line: str) -> list[tuple[str, str]]:
@@ -162,6 +163,60 @@ def test_a_zone_in_german_or_beside_a_log_s_time_is_taken_and_a_host_s_name_is_n
     moment = find_moment(line, year_of=datetime(2026, 7, 11, tzinfo=UTC))
     assert moment is not None
     assert (moment.zone_stated, moment.at.hour) == (hour is not None, hour or 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "hour", "error"),
+    [
+        ("14.07.2026 08:05 Uhr -09:30 Uhr", None, 60),
+        ("14.07.2026 08:05-09:30", None, 60),
+        ("14.07.2026 08:05:10 -09:30:20", None, 1),
+        ("14.07.2026 08:05 AM-09:30 AM", None, 60),
+        ("14.07.2026 08:05 Uhr -09 Uhr", None, 60),
+        ("2026-07-14 08:05:10 -18:00", None, 1),
+        ("2026-07-14 08:05:10 -05:00", 13, 1),
+        ("2026-07-14 08:05:10 -0500: login", 13, 1),
+        ("14.07.2026 08:05 -05:00", 13, 60),
+        ("14.07.2026 08:05:10 MEZ/MESZ", None, 1),
+        ("14.07.2026 08:05:10 MEZ bzw. MESZ", None, 1),
+        ("14.07.2026 08:05:10 MEZ (Sommerzeit)", None, 1),
+        ("2026-07-14 08:05:10 CET/CEST", None, 1),
+        ("2026-07-14 08:05:10 EST or EDT", None, 1),
+        ("2026-07-14 08:05:10 MEZ+1", None, 1),
+        ("2026-07-14 08:05:10 UTC/GMT", 8, 1),
+        ("2026-07-14 08:05:10 UTC (POST /login)", 8, 1),
+        ("2026-07-14 08:05:10 CEST (UTC+2)", 6, 1),
+        ("2026-07-14 08:05:10 EST -0500", 13, 1),
+        ("14.07.2026 08:05:10 MEZ", 7, 3601),
+        ("14.01.2026 08:05:10 MESZ", 6, 3601),
+        ("Jul 14 08:05:10 CET gate sshd[1]:", 7, 3601),
+        ("25.10.2026 02:30:00 MEZ", 1, 1),
+        ("25.10.2026 02:30:00 MESZ", 0, 1),
+        ("Tue Jul 14 08:05:10 CST 2026", None, 1),
+        ("2026-07-14 08:05:10 BST", None, 1),
+        ("2026-07-14 08:05:10 PST", None, 1),
+    ],
+)
+def test_a_zone_that_may_be_another_is_not_taken_for_certain(line: str, hour: int | None, error: int) -> None:
+    moment = find_moment(line, year_of=datetime(2026, 7, 16, tzinfo=UTC))
+    assert moment is not None
+    assert moment.zone_stated == (hour is not None)
+    assert hour is None or moment.at.hour == hour
+    assert moment.error_seconds == error + (UNKNOWN_ZONE_SECONDS if hour is None else 0)
+
+
+@pytest.mark.parametrize(
+    "said", ["MEZ/MESZ", "MEZ bzw. MESZ", "CET / CEST", "CET or CEST", "MEZ (Sommerzeit)", "CST", "BST", "IST"]
+)
+def test_a_zone_stated_once_that_may_be_another_is_none(said: str) -> None:
+    assert stated_zone(f"Zeitzone: {said}") is None
+    assert stated_zone(f"All times are in {said}.") is None
+
+
+def test_a_zone_stated_once_is_known_to_an_hour_out_of_its_season() -> None:
+    zone = stated_zone("All times are in CET.")
+    moment = find_moment("Jul 14 08:05:10 gate sshd[1]:", zone=zone, year_of=datetime(2026, 7, 16, tzinfo=UTC))
+    assert moment == Moment(datetime(2026, 7, 14, 7, 5, 10, tzinfo=UTC), 3601.0)
 
 
 def test_a_zone_stated_once_holds_for_all_times() -> None:

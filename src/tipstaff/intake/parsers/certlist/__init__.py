@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tipstaff.words import Allegation, Reading, ReadingReason
 
-from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, shown, table_of_rows, tables_in
+from ...forms.tables import Row, UnreadableSheet, meant, rows_of_sheet, sheet_cost, shown, table_of_rows, tables_in
 from ...forms.taxonomy import kind_of_names
 from ...mail import Mail
 from ...ranking.letter import UNKNOWN_KIND, kind_of_letter
@@ -18,6 +18,11 @@ from ...text.times import Stated, find_moment, read_time, stated_zone
 
 _SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _TABLES = (".csv", ".tsv", ".txt", ".log", ".dat", ".psv")
+_SHEETS_OCTETS = 8 * 1024 * 1024
+"""To which the spreadsheets of one mail may unfold together, in its archives too. The first has a bound of its own."""
+_MOST_SHEETS = 40
+_NO_INFECTION = frozenset(["no", "none", "false", "0", "clean", "negative", "not infected", "uninfected"])
+_INFECTION_UNSAID = frozenset(["", "-", "--", "?", "n/a", "na", "null", "nil", "unknown", "not available"])
 _PROTOCOLS = frozenset(["tcp", "udp", "icmp", "sctp", "gre", "http", "https", "smtp", "ssh", "ftp", "dns", "sip"])
 _NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp"}
 _UTC = re.compile(r"\b(?:utc|gmt)\b", re.IGNORECASE)
@@ -56,13 +61,19 @@ class CertListParser:
                 zone = stated_zone(mail.body)
             named = kind_of_names(name)
             kind, confidence = (named, _STATED) if named else (general[0], round(_TABLE * general[1], 3))
+            cleared = False
             for row in usable:
+                if _is_cleared(row, kind):
+                    cleared = True
+                    continue
                 allegation = _allegation(row, kind, confidence, zone=zone)
                 if allegation is not None and len(allegations) <= MOST_ALLEGATIONS:
                     allegations.append(allegation)
                     least = min(least, allegation.confidence)
+            if cleared:
+                faults.append("Some rows of the list say that there is no infection, and were left out.")
         if allegations:
-            sure = least >= min(_STATED, weights.sure_from)
+            sure = not faults and least >= min(_STATED, weights.sure_from)
             why = faults[0] if faults else "" if sure else "The list does not say which kind of abuse it is about."
             return complaint(mail, allegations, parser=self.name, sure=sure, detail=why)
         if faults and kind_of_names(about):
@@ -71,10 +82,15 @@ class CertListParser:
 
 
 def _tables(mail: Mail, faults: list[str]) -> Iterator[tuple[str, list[Row]]]:
+    sheets = cost = 0
     for attachment in mail.attachments:
         name = attachment.name.lower()
         if name.endswith(_SHEETS) or "spreadsheet" in attachment.content_type or "ms-excel" in attachment.content_type:
+            cost += sheet_cost(attachment.content)
+            sheets += 1
             try:
+                if sheets > _MOST_SHEETS or (sheets > 1 and cost > _SHEETS_OCTETS):
+                    raise UnreadableSheet("the mail's spreadsheets are more than are read of one mail")
                 yield attachment.name, table_of_rows(rows_of_sheet(attachment.content))
             except UnreadableSheet as why:
                 faults.append(one_line(f"The spreadsheet {attachment.name or 'attached'} cannot be read: {why}."))
@@ -103,10 +119,34 @@ def _offender(row: Row) -> str | None:
     return name if is_host_name(name) else None
 
 
+_MAY_BE_INFECTED = (UNKNOWN_KIND, "content/malware")
+
+
+def _infection(row: Row) -> str:
+    return row.get("infection", "").strip().lower()
+
+
+def _own_kind(row: Row) -> str | None:
+    said = (meant(row, "kind"), *(row.get(x, "") for x in ("malware", "infection", "tag", "description")))
+    return kind_of_names(*(x for x in said if x.strip().lower() not in _NO_INFECTION))
+
+
+def _names_page(row: Row) -> bool:
+    return "://" in refang(meant(row, "url"))
+
+
+def _is_cleared(row: Row, kind: str) -> bool:
+    """Whether a row of infected machines says that this one is not infected, and alleges nothing else."""
+    meant_so = kind in (*_MAY_BE_INFECTED, "connection/infected_host")
+    return _infection(row) in _NO_INFECTION and meant_so and _own_kind(row) is None and not _names_page(row)
+
+
 def _allegation(row: Row, kind: str, confidence: float, *, zone: int | None) -> Allegation | None:
-    own = kind_of_names(meant(row, "kind"), *(row.get(x, "") for x in ("malware", "infection", "tag", "description")))
-    if own is None and row.get("infection") and kind in (UNKNOWN_KIND, "content/malware"):
-        # The column says it, whatever the family in it is called; a letter may know more of the matter.
+    own = _own_kind(row)
+    is_infected = _infection(row) not in _NO_INFECTION | _INFECTION_UNSAID
+    if own is None and is_infected and kind in _MAY_BE_INFECTED and not _names_page(row):
+        # The column says it, whatever the family in it is called; a letter may know more of the matter. What stands
+        # beside a page is what the page offers.
         own = "connection/infected_host"
     kind = own or kind
     if kind == UNKNOWN_KIND:
