@@ -56,12 +56,17 @@ def draft(
 
         drafted = editions.draft(edition_files(folder), at=at, actor=by)
     typer.echo(f"Edition {drafted.id} is a draft of {by}'s. SHA-256 {drafted.digest}")
-    typer.echo(f"Counsel reads it and says `tipstaff policy approve {drafted.id} --by ...`.")
+    typer.echo(
+        f"Counsel reads it and says `tipstaff policy approve {drafted.id} --seen {drafted.digest[:12]} --by ...`."
+    )
 
 
 def approve(
     edition: _Edition,
     by: _By,
+    seen: Annotated[
+        str, typer.Option("--seen", help="SHA-256 of the draft that you read, or its first 12 characters.")
+    ],
     why: Annotated[str, typer.Option("--why", help="What was looked at, for the record.")] = "Read and found right.",
     significant: Annotated[
         bool, typer.Option("--significant", help="Customers are told, although only words change.")
@@ -72,7 +77,9 @@ def approve(
         from tipstaff import wiring
         from tipstaff.procedures import editions
 
-        done = editions.approve(edition, significant=significant, why=why, desk=wiring.desk(), at=at, actor=by)
+        done = editions.approve(
+            edition, seen=seen, significant=significant, why=why, desk=wiring.desk(), at=at, actor=by
+        )
     told = "Customers are told before it counts." if done.significant else "Only words change; no letters are needed."
     typer.echo(f"Edition {done.id}, written by {done.drafted_by}, is approved by {by}. {told}")
 
@@ -254,6 +261,7 @@ def _acting(by: str, ability: str) -> Iterator[datetime]:
             refused.NameTaken,
             refused.NoSuchEdition,
             refused.NotAnnounced,
+            refused.NotWhatWasRead,
             refused.WrongStep,
         ) as why:
             typer.echo(f"{why}: {type(why).__doc__}", err=True)

@@ -29,6 +29,8 @@ from .models import AcceptanceRow, EditionRow, ReplayPileRow, ReplayRow, WorkRow
 from .rows import acceptance_of, edition_of, replay_of, work_of_row
 
 _REPORT = re.compile(r"R-\d")
+SEEN_MIN = 12
+"""So many characters of a digest name a text among those that one may have read under a name."""
 
 
 class ShowsNoUse(ValueError):
@@ -53,6 +55,10 @@ class NameTaken(ValueError):
 
 class WrongStep(ValueError):
     """An edition takes its steps in order: draft, approve, compile, announce, post."""
+
+
+class NotWhatWasRead(ValueError):
+    """The draft of that name is not the one that you read; read it, and name its SHA-256."""
 
 
 class ApproverMustBeAnother(ValueError):
@@ -80,9 +86,12 @@ def draft(id: str, *, digest: str, title: str, files: Mapping[str, str], at: dat
 
 
 @transaction.atomic
-def approve(id: str, *, significant: bool, why: str, at: datetime, actor: str) -> EditionOnRecord:
-    """Counsel finds the words right; raises ApproverMustBeAnother, WrongStep."""
+def approve(id: str, *, seen: str, significant: bool, why: str, at: datetime, actor: str) -> EditionOnRecord:
+    """Counsel finds the words right, of which `seen` is the SHA-256, or at least its first 12 characters; raises
+    NotWhatWasRead, ApproverMustBeAnother, WrongStep."""
     row = _lock(id, EditionState.DRAFT)
+    if len(seen) < SEEN_MIN or not row.digest.startswith(seen.lower()):
+        raise NotWhatWasRead(id)
     if actor == row.drafted_by:
         raise ApproverMustBeAnother(id)
     row.state, row.approved_by, row.approved_at = EditionState.APPROVED, actor, require_aware(at)

@@ -144,10 +144,13 @@ def draft(files: Mapping[str, bytes], *, at: datetime, actor: str) -> EditionOnR
     )
 
 
-def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
-    """Counsel approves. A change of rules matters to customers whatever counsel says; one of words may."""
+def approve(
+    id: str, *, seen: str, significant: bool, why: str, desk: Desk, at: datetime, actor: str
+) -> EditionOnRecord:
+    """Counsel approves the words that they read: `seen` is their SHA-256. A change of rules matters to customers
+    whatever counsel says; one of words may."""
     matters = significant or is_significant(edition_to_go_by(desk.editions, at=at), edition_on_record(id))
-    return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
+    return operations.approve(id, seen=seen, significant=matters, why=why, at=at, actor=actor)
 
 
 def ask_for(id: str, *, step: WorkStep, desk: Desk, at: datetime, actor: str) -> EditionWork:
