@@ -67,10 +67,15 @@ SPAM = "clauses/mail.unsolicited.toml"
 ADDRESS = "198.51.100.7"
 
 
+OPERATOR = "Example Network"
+"""Under this name the shipped edition was adopted; under another it would be another party's."""
+
+
 def written(*changes: tuple[str, str, str], id: str = "2026-07") -> dict[str, bytes]:
     """The shipped edition with its name and a few more things changed."""
     files = {name: content for name, content in edition_files(SHIPPED).items() if not name.startswith("locales/")}
-    for name, was, now in (("edition.toml", 'id = "2026-01"', f'id = "{id}"'), *changes):
+    own = (("edition.toml", 'id = "2026-01"', f'id = "{id}"'), ("edition.toml", "Example Network Operator", OPERATOR))
+    for name, was, now in (*own, *changes):
         text = files[name].decode()
         assert was in text, "the shipped edition has changed; so must this test"
         files[name] = text.replace(was, now).encode()

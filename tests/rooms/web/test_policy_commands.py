@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(edition_folders()[0], copy)
     for file, was, now in (
         ("edition.toml", 'id = "2026-01"', 'id = "2026-07"'),
+        ("edition.toml", "Example Network Operator", "Example Network"),
         (SPAM, 'severity = "medium"', 'severity = "high"'),
     ):
         text = (copy / file).read_text(encoding="utf-8")
@@ -161,7 +162,8 @@ def test_a_command_says_how_the_edition_that_it_shows_stands(
         assert "Edition 2026-07, on record as draft; in force now is 2026-01." in said(command, "--edition", "2026-07")
         assert f"Read from {folder}; whether it was posted" in said(command, "--edition", str(folder))
     on_record = said("diff", "2026-01", "2026-07")
-    assert on_record == said("diff", str(edition_folders()[0]), str(folder))
+    assert on_record == said("diff", "2026-01", str(folder))
+    assert "entity: Example Network Operator → Example Network" in said("diff", str(edition_folders()[0]), str(folder))
     assert "is no folder, and no edition on record" in said("diff", "2026-01", "2031-01", exit_code=2)
     run("approve", "2026-07", "--seen", as_read("2026-07"), "--by", "carla")
     run("publish", "2026-07", "--by", "anna")
