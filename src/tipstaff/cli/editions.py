@@ -123,16 +123,22 @@ def publish(
         if known.significant and known.state is EditionState.COMPILED:
             _announce(edition, by=by, at=at, err=as_json)
         posted = editions.post(edition, desk=wiring.desk(), at=at, actor=by)
+        untold = editions.untold(posted)
     if as_json:
         told = {
             "edition": posted.id, "sha256": posted.digest, "state": posted.state.value,
             "counts_from": posted.effective_at.isoformat() if posted.effective_at else None,
             "announced_at": posted.announced_at.isoformat() if posted.announced_at else None,
-            "effects": posted.effects,
+            "effects": posted.effects, "letters_untold": untold,
         }  # fmt: skip
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     typer.echo(f"Posted: edition {posted.id} counts from {_stamp(posted.effective_at)}. SHA-256 {posted.digest}")
+    if untold:
+        typer.echo(
+            f"{untold} of the letters that announce it have reached no mail server yet: those customers were not told. "
+            "They go out as soon as outbound mail is set up; `tipstaff letters` lists what waits."
+        )
 
 
 def withdraw(

@@ -130,10 +130,11 @@ def note_announced(
 
 
 @transaction.atomic
-def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> EditionOnRecord:
+def post(id: str, *, effective_at: datetime, untold: int, at: datetime, actor: str) -> EditionOnRecord:
     """Fix digest and moment for good: from `effective_at` on it counts; raises WrongStep, NotAnnounced.
 
-    Of two that would count from one moment the one posted later counts: a second after the other.
+    `untold` of its letters had reached no mail server by then: that stands on record. Of two that would count from one
+    moment the one posted later counts: a second after the other.
     """
     row = _lock(id, EditionState.COMPILED, EditionState.ANNOUNCED)
     if row.significant and row.announced_at is None:
@@ -148,7 +149,7 @@ def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> Editio
     row.save()
     record(
         "edition.posted", at=at, actor=actor, about=[_key(row), row.digest], effective_at=effective_at,
-        drafted_by=row.drafted_by, approved_by=row.approved_by, announced_at=row.announced_at,
+        drafted_by=row.drafted_by, approved_by=row.approved_by, announced_at=row.announced_at, untold=untold,
     )  # fmt: skip
     return edition_of(row)
 

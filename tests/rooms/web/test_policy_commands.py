@@ -69,6 +69,9 @@ def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) ->
     assert f"Compiled: {examples} examples hold; of 0 past reports, 0 would be judged otherwise" in told
     assert "Announced: 1 letters; 0 customers have named nobody." in told
     assert "Posted: edition 2026-07 counts from 2026-06-04 00:00 UTC." in told
+    assert "1 of the letters that announce it have reached no mail server yet" in told, "outbound mail is not set up"
+    (entry,) = [each for each in entries_about("edition 2026-07") if each.what == "edition.posted"]
+    assert entry.detail["untold"] == 1
     listed = json.loads(run("list", "--json"))
     assert [(each["id"], each["state"]) for each in listed] == [("2026-07", "posted"), ("2026-01", "posted")]
     assert [edition.id for edition in wiring.editions()] == ["2026-01", "2026-07"]
@@ -82,6 +85,7 @@ def test_a_program_that_publishes_reads_what_came_of_it(staff: None, folder: Pat
     told = CliRunner().invoke(app, ("publish", "2026-07", "--by", "anna", "--json"))
     read = json.loads(told.stdout)
     assert (read["edition"], read["state"], read["effects"]["past_clauses"]) == ("2026-07", "posted", [])
+    assert read["letters_untold"] == 1
     assert "Compiled:" in told.stderr
 
 

@@ -75,6 +75,7 @@ def editions(request: StaffRequest) -> HttpResponse:
         may_post=may(request.user, Ability.POST_POLICY),
         may_draft=may(request.user, Ability.DRAFT_POLICY),
         adopted=procedure.adoption_of(shown.digest) if shown is not None else None,
+        untold=procedure.untold(shown) if shown is not None and shown.announced_at is not None else 0,
         own=shown is not None and shown.drafted_by == request.user.get_username(),
     )
 
