@@ -114,7 +114,8 @@ FROM generate_series(1, %(cases)s) n;
 
 MEASURES = """
 INSERT INTO enforcement_measurerow (key, "case", customer, device, selector, selector_key, degree, state, proof,
-    proof_detail, generation, still_stopped, planned_at, until, lifted_when, notice, in_force_at, lifted_at, told, candidates)
+    proof_detail, generation, still_stopped, planned_at, until, lifted_when, notice, in_force_at, lifted_at, told,
+    candidates)
 SELECT 'M-' || lpad(n::text, 7, '0'), 'C-' || lpad(n::text, 7, '0'), 'acct-' || n %% 50000, 'edge1',
     jsonb_build_object('network', host(inet '10.0.0.0' + (n %% 1600000)::int) || '/32', 'protocol', 'tcp',
         'port', 25, 'direction', 'both'), 'one ' || n, 2,

@@ -125,7 +125,7 @@ def announce_an_edition() -> None:
         files[name] = files[name].replace(was, now)
     at, desk = wiring.now(), wiring.desk()
     drafted = editions.draft(files, at=at, actor="anna")
-    editions.approve(drafted.id, significant=True, why="Read.", desk=desk, at=at, actor="carla")
+    editions.approve(drafted.id, seen=drafted.digest, significant=True, why="Read.", desk=desk, at=at, actor="carla")
     editions.compile(drafted.id, desk=desk, at=at, actor="carla")
     editions.announce(drafted.id, desk=desk, at=at, actor="carla")
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 
+from tests.as_read import approve_as_read, as_read
 from tests.procedures.office import ADDRESS_OF_REPRESENTATIVE, DAY, HOUR, MOVED_IN, NOON, Office, reporter
 from tipstaff import wiring
 from tipstaff.editions.operations import ApproverMustBeAnother, NameTaken, NotAnnounced, ShowsNoUse, WrongStep, accept
@@ -66,10 +67,15 @@ SPAM = "clauses/mail.unsolicited.toml"
 ADDRESS = "198.51.100.7"
 
 
+OPERATOR = "Example Network"
+"""Under this name the shipped edition was adopted; under another it would be another party's."""
+
+
 def written(*changes: tuple[str, str, str], id: str = "2026-07") -> dict[str, bytes]:
     """The shipped edition with its name and a few more things changed."""
     files = {name: content for name, content in edition_files(SHIPPED).items() if not name.startswith("locales/")}
-    for name, was, now in (("edition.toml", 'id = "2026-01"', f'id = "{id}"'), *changes):
+    own = (("edition.toml", 'id = "2026-01"', f'id = "{id}"'), ("edition.toml", "Example Network Operator", OPERATOR))
+    for name, was, now in (*own, *changes):
         text = files[name].decode()
         assert was in text, "the shipped edition has changed; so must this test"
         files[name] = text.replace(was, now).encode()
@@ -97,7 +103,7 @@ def fresh(office: Office) -> Desk:
 def ready(desk: Desk, *changes: tuple[str, str, str], id: str = "2026-07", at: datetime = NOON) -> None:
     """A draft that was approved and compiled."""
     editions.draft(written(*changes, id=id), at=at, actor="anna")
-    editions.approve(id, significant=False, why="Read.", desk=desk, at=at, actor="counsel")
+    approve_as_read(id, significant=False, why="Read.", desk=desk, at=at, actor="counsel")
     editions.compile(id, desk=desk, at=at, actor="counsel")
 
 
@@ -179,10 +185,10 @@ def test_two_people_of_whom_one_is_counsel_confirm_what_was_adopted(office: Offi
 def test_drafting_and_approving_are_two_people(desk: Desk) -> None:
     drafted = editions.draft(written(*LONGER), at=NOON, actor="anna")
     with pytest.raises(ApproverMustBeAnother):
-        editions.approve("2026-07", significant=True, why="Mine.", desk=desk, at=NOON, actor="anna")
+        approve_as_read("2026-07", significant=True, why="Mine.", desk=desk, at=NOON, actor="anna")
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE editions_editionrow SET approved_by = 'anna' WHERE digest = %s", [drafted.digest])
-    approved = editions.approve("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
+    approved = approve_as_read("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
     assert (approved.state, approved.drafted_by, approved.approved_by) == (EditionState.APPROVED, "anna", "counsel")
     assert [(e.what, e.actor) for e in entries_about(drafted.digest)] == [
         ("edition.drafted", "anna"),
@@ -195,7 +201,7 @@ def test_the_steps_are_taken_in_order(desk: Desk) -> None:
     for step in (editions.compile, editions.announce, editions.post):
         with pytest.raises(WrongStep):
             step("2026-07", desk=desk, at=NOON, actor="counsel")
-    editions.approve("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
+    approve_as_read("2026-07", significant=False, why="Read.", desk=desk, at=NOON, actor="counsel")
     for step in (editions.announce, editions.post):
         with pytest.raises(WrongStep):
             step("2026-07", desk=desk, at=NOON, actor="counsel")
@@ -209,7 +215,7 @@ def test_the_steps_are_taken_in_order(desk: Desk) -> None:
 
 def test_an_edition_is_compiled_only_when_its_examples_hold(desk: Desk) -> None:
     editions.draft(written(LONGER[0]), at=NOON, actor="anna")
-    editions.approve("2026-07", significant=True, why="Read.", desk=desk, at=NOON, actor="counsel")
+    approve_as_read("2026-07", significant=True, why="Read.", desk=desk, at=NOON, actor="counsel")
     with pytest.raises(editions.ExamplesDoNotHold, match=r"mail\.unsolicited/first-report"):
         editions.compile("2026-07", desk=desk, at=NOON, actor="counsel")
     found = get_edition("2026-07")
@@ -400,7 +406,15 @@ def test_a_change_of_words_is_posted_without_letters_unless_counsel_says_that_it
     ready(desk, *OTHER_WORDS)
     assert editions.post("2026-07", desk=desk, at=NOON + HOUR, actor="counsel").effective_at == NOON + HOUR
     editions.draft(written(*OTHER_WORDS, id="2026-08"), at=NOON, actor="anna")
-    editions.approve("2026-08", significant=True, why="It reads otherwise.", desk=desk, at=NOON, actor="counsel")
+    editions.approve(
+        "2026-08",
+        seen=as_read("2026-08"),
+        significant=True,
+        why="It reads otherwise.",
+        desk=desk,
+        at=NOON,
+        actor="counsel",
+    )
     editions.compile("2026-08", desk=desk, at=NOON, actor="counsel")
     with pytest.raises(NotAnnounced):
         editions.post("2026-08", desk=desk, at=NOON, actor="counsel")

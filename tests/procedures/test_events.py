@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tipstaff.procedures
+from tests.as_read import approve_as_read
 from tests.procedures.office import DAY, NOON, Office
 from tipstaff import wiring
 from tipstaff.policy import Edition, edition_files, edition_folders, shipped_editions
@@ -58,7 +59,7 @@ def test_an_edition_goes_its_way_only_where_the_one_in_force_lets_it(office: Off
         name: content.replace(b'id = "2026-01"', b'id = "2027-01"') for name, content in edition_files(folder).items()
     }
     editions.draft(files, at=NOON, actor="anna")
-    editions.approve("2027-01", significant=True, why="Read.", desk=office.desk, at=NOON, actor="counsel")
+    approve_as_read("2027-01", significant=True, why="Read.", desk=office.desk, at=NOON, actor="counsel")
     editions.compile("2027-01", desk=office.desk, at=NOON, actor="anna")
     mute = dataclasses.replace(office.desk, editions=(never("terms.amendment"),))
     with pytest.raises(WrongStep):

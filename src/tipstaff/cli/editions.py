@@ -56,12 +56,17 @@ def draft(
 
         drafted = editions.draft(edition_files(folder), at=at, actor=by)
     typer.echo(f"Edition {drafted.id} is a draft of {by}'s. SHA-256 {drafted.digest}")
-    typer.echo(f"Counsel reads it and says `tipstaff policy approve {drafted.id} --by ...`.")
+    typer.echo(
+        f"Counsel reads it and says `tipstaff policy approve {drafted.id} --seen {drafted.digest[:12]} --by ...`."
+    )
 
 
 def approve(
     edition: _Edition,
     by: _By,
+    seen: Annotated[
+        str, typer.Option("--seen", help="SHA-256 of the draft that you read, or its first 12 characters.")
+    ],
     why: Annotated[str, typer.Option("--why", help="What was looked at, for the record.")] = "Read and found right.",
     significant: Annotated[
         bool, typer.Option("--significant", help="Customers are told, although only words change.")
@@ -72,7 +77,9 @@ def approve(
         from tipstaff import wiring
         from tipstaff.procedures import editions
 
-        done = editions.approve(edition, significant=significant, why=why, desk=wiring.desk(), at=at, actor=by)
+        done = editions.approve(
+            edition, seen=seen, significant=significant, why=why, desk=wiring.desk(), at=at, actor=by
+        )
     told = "Customers are told before it counts." if done.significant else "Only words change; no letters are needed."
     typer.echo(f"Edition {done.id}, written by {done.drafted_by}, is approved by {by}. {told}")
 
@@ -116,16 +123,22 @@ def publish(
         if known.significant and known.state is EditionState.COMPILED:
             _announce(edition, by=by, at=at, err=as_json)
         posted = editions.post(edition, desk=wiring.desk(), at=at, actor=by)
+        untold = editions.untold(posted)
     if as_json:
         told = {
             "edition": posted.id, "sha256": posted.digest, "state": posted.state.value,
             "counts_from": posted.effective_at.isoformat() if posted.effective_at else None,
             "announced_at": posted.announced_at.isoformat() if posted.announced_at else None,
-            "effects": posted.effects,
+            "effects": posted.effects, "letters_untold": untold,
         }  # fmt: skip
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     typer.echo(f"Posted: edition {posted.id} counts from {_stamp(posted.effective_at)}. SHA-256 {posted.digest}")
+    if untold:
+        typer.echo(
+            f"{untold} of the letters that announce it have reached no mail server yet: those customers were not told. "
+            "They go out as soon as outbound mail is set up; `tipstaff letters` lists what waits."
+        )
 
 
 def withdraw(
@@ -254,6 +267,7 @@ def _acting(by: str, ability: str) -> Iterator[datetime]:
             refused.NameTaken,
             refused.NoSuchEdition,
             refused.NotAnnounced,
+            refused.NotWhatWasRead,
             refused.WrongStep,
         ) as why:
             typer.echo(f"{why}: {type(why).__doc__}", err=True)

@@ -1427,6 +1427,7 @@ class StepDoneOut(TypedDict):
 class StepIn(TypedDict):
     """What a step of an edition takes, as the console's form has it."""
 
+    seen: NotRequired[str]
     significant: NotRequired[bool]
     why: NotRequired[str]
 

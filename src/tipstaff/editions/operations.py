@@ -29,6 +29,8 @@ from .models import AcceptanceRow, EditionRow, ReplayPileRow, ReplayRow, WorkRow
 from .rows import acceptance_of, edition_of, replay_of, work_of_row
 
 _REPORT = re.compile(r"R-\d")
+SEEN_MIN = 12
+"""So many characters of a digest name a text among those that one may have read under a name."""
 
 
 class ShowsNoUse(ValueError):
@@ -53,6 +55,10 @@ class NameTaken(ValueError):
 
 class WrongStep(ValueError):
     """An edition takes its steps in order: draft, approve, compile, announce, post."""
+
+
+class NotWhatWasRead(ValueError):
+    """The draft of that name is not the one that you read; read it, and name its SHA-256."""
 
 
 class ApproverMustBeAnother(ValueError):
@@ -80,9 +86,12 @@ def draft(id: str, *, digest: str, title: str, files: Mapping[str, str], at: dat
 
 
 @transaction.atomic
-def approve(id: str, *, significant: bool, why: str, at: datetime, actor: str) -> EditionOnRecord:
-    """Counsel finds the words right; raises ApproverMustBeAnother, WrongStep."""
+def approve(id: str, *, seen: str, significant: bool, why: str, at: datetime, actor: str) -> EditionOnRecord:
+    """Counsel finds the words right, of which `seen` is the SHA-256, or at least its first 12 characters; raises
+    NotWhatWasRead, ApproverMustBeAnother, WrongStep."""
     row = _lock(id, EditionState.DRAFT)
+    if len(seen) < SEEN_MIN or not row.digest.startswith(seen.lower()):
+        raise NotWhatWasRead(id)
     if actor == row.drafted_by:
         raise ApproverMustBeAnother(id)
     row.state, row.approved_by, row.approved_at = EditionState.APPROVED, actor, require_aware(at)
@@ -121,10 +130,11 @@ def note_announced(
 
 
 @transaction.atomic
-def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> EditionOnRecord:
+def post(id: str, *, effective_at: datetime, untold: int, at: datetime, actor: str) -> EditionOnRecord:
     """Fix digest and moment for good: from `effective_at` on it counts; raises WrongStep, NotAnnounced.
 
-    Of two that would count from one moment the one posted later counts: a second after the other.
+    `untold` of its letters had reached no mail server by then: that stands on record. Of two that would count from one
+    moment the one posted later counts: a second after the other.
     """
     row = _lock(id, EditionState.COMPILED, EditionState.ANNOUNCED)
     if row.significant and row.announced_at is None:
@@ -139,7 +149,7 @@ def post(id: str, *, effective_at: datetime, at: datetime, actor: str) -> Editio
     row.save()
     record(
         "edition.posted", at=at, actor=actor, about=[_key(row), row.digest], effective_at=effective_at,
-        drafted_by=row.drafted_by, approved_by=row.approved_by, announced_at=row.announced_at,
+        drafted_by=row.drafted_by, approved_by=row.approved_by, announced_at=row.announced_at, untold=untold,
     )  # fmt: skip
     return edition_of(row)
 

@@ -3,9 +3,10 @@
 import difflib
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Final
 
 from tipstaff.words import Rung, Verdict
 
@@ -50,28 +51,24 @@ class Effect:
     now: str
     given: Given
     before: Verdict | None
-    """Under the older edition; None where it has no such clause."""
+    """Under the older edition; None where it has no such clause, and for an event, which is answered and not judged."""
     after: Verdict | None
 
 
-_WORDS = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
-_NOT_COMPARED = frozenset(
-    {
-        "id",
-        "file",
-        "lines",
-        "examples",
-        "proved_by",
-        "served_by",
-        "awaits",
-        "automatic",
-        "not_built",
-        "legal_form",
-        "record",
-    }
-)
-"""What neither customers nor the judge see the policy by."""
-_PARAMETERS = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale")
+WORDS: Final = frozenset({"title", "text", "proof", "what_to_do", "what_to_do_for", "limits", "left_to_people"})
+NOT_COMPARED: Final[Mapping[str, str]] = {
+    "id": "by it two clauses are one",
+    "file": "where it stands, and not what it says",
+    "lines": "the same",
+    "examples": "they are judged under both editions",
+    "proved_by": "tests of the software",
+    "served_by": "parts of the software",
+    "awaits": "what the software does not do yet",
+    "not_built": "the same",
+}
+"""Fields of a clause by which neither customers nor what is done to them see the policy, and why."""
+PARAMETERS: Final = ("look_back", "memory", "reader_confidence_min", "in_progress", "person_from", "locale", "entity")
+"""Fields of an edition that are rules by themselves."""
 
 
 def differences(old: Edition, new: Edition) -> tuple[Change, ...]:
@@ -93,11 +90,15 @@ def effects(old: Edition, new: Edition) -> tuple[Effect, ...]:
     found = []
     for edition in (new, old):
         for clause, example in edition.examples():
-            if (clause.id, example.id) in seen or example.given.event:
+            if (clause.id, example.id) in seen:
                 continue
             seen.add((clause.id, example.id))
-            before, after = _judged(example, clause, old), _judged(example, clause, new)
-            was, now = in_short(before), in_short(after)
+            before = after = None
+            if example.given.event:
+                was, now = _answering(example.given, old), _answering(example.given, new)
+            else:
+                before, after = _judged(example, clause, old), _judged(example, clause, new)
+                was, now = in_short(before), in_short(after)
             if was != now:
                 found.append(
                     Effect(
@@ -127,35 +128,43 @@ def _judged(example: Example, clause: Clause, edition: Edition) -> Verdict | Non
     return verdict_on(example, clause=clause, edition=edition) if there or not example.given.cited else None
 
 
+def _answering(given: Given, edition: Edition) -> str:
+    """Which clause answers an event."""
+    found = edition.clause_for_event(given.event, facts=given.facts)
+    return "no clause answers it" if found is None else f"{found.id} answers it"
+
+
 def in_short(verdict: Verdict | None) -> str:
-    """A verdict in short, without what every new edition changes: its name."""
+    """All that a verdict does to somebody, without what every new edition changes: its name."""
     if verdict is None:
         return "no such clause"
     parts = [verdict.disposition.value.replace("_", " ")]
-    if verdict.clause:
-        parts.append(verdict.clause)
+    parts.append(verdict.clause or verdict.reason.value.replace("_", " ").lower())
     if verdict.answer_within is not None:
         parts.append(f"{verdict.answer_within.total_seconds() / 3600:g} hours to answer")
         parts.append(f"notice {verdict.notice.value}")
     if verdict.decides is not None:
         parts.append(f"{verdict.decides.value} decides")
     if verdict.ladder:
-        parts.append(f"up to {_shown(verdict.ladder[-1])}")
+        parts.append(f"measures {', '.join(map(_shown, verdict.ladder))}")
+    if verdict.measure_ports:
+        ports = " and ".join(f"{protocol}/{port}" for protocol, port in verdict.measure_ports)
+        parts.append(f"ports {ports} ({verdict.measure_direction.value})")
     return ", ".join(parts)
 
 
 def _parameters(old: Edition, new: Edition) -> Iterator[Change]:
-    for name in _PARAMETERS:
+    for name in PARAMETERS:
         was, now = getattr(old, name), getattr(new, name)
         if was != now:
             yield Change(
                 kind=ChangeKind.RULES, what=name, title=name.replace("_", " ").capitalize(),
                 rules=((name, _shown(was), _shown(now)),),
             )  # fmt: skip
-    if old.introduction != new.introduction:
-        yield Change(
-            kind=ChangeKind.WORDS, what="introduction", title="Introduction", was=old.introduction, now=new.introduction
-        )
+    for name in ("title", "introduction"):
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            yield Change(kind=ChangeKind.WORDS, what=name, title=name.capitalize(), was=was, now=now)
 
 
 def _clauses(old: Edition, new: Edition) -> Iterator[Change]:
@@ -168,7 +177,9 @@ def _clauses(old: Edition, new: Edition) -> Iterator[Change]:
         rules = tuple(
             (field.name, _shown(getattr(was, field.name)), _shown(getattr(clause, field.name)))
             for field in fields(Clause)
-            if field.name not in _WORDS | _NOT_COMPARED and getattr(was, field.name) != getattr(clause, field.name)
+            if field.name not in WORDS
+            and field.name not in NOT_COMPARED
+            and getattr(was, field.name) != getattr(clause, field.name)
         )
         if rules or _words_of(was) != _words_of(clause):
             kind = ChangeKind.RULES if rules else ChangeKind.WORDS

@@ -13,6 +13,8 @@ from .toml_lines import Lines, lines_of
 from .toml_lines import Path as Place
 
 E = TypeVar("E", bound=enum.Enum)
+WHOLE_MAX = 1_000_000
+"""The largest whole number of an edition: so many days are within the calendar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,9 @@ class Table:
         value = self.take(key, int, "a whole number", default=default)
         if self.holds(key, int) and value < least:
             self.report(f"{key} must be at least {least}, not {value}.", key)
+        if self.holds(key, int) and value > WHOLE_MAX:
+            self.report(f"{key} must be at most {WHOLE_MAX:,}, not {value}.", key)
+            return WHOLE_MAX  # What is reported once shall not fail elsewhere.
         return value
 
     def texts(self, key: str, *, default: Any = ...) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from tipstaff.ledger.operations import record
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter, withdraw_announcement
-from tipstaff.notices.queries import written_for
+from tipstaff.notices.queries import handed_over, written_for
 from tipstaff.policy import Edition, edition_to_go_by, read_files
 from tipstaff.policy.clauses import Clock
 from tipstaff.policy.deciding import may_decide
@@ -144,10 +144,13 @@ def draft(files: Mapping[str, bytes], *, at: datetime, actor: str) -> EditionOnR
     )
 
 
-def approve(id: str, *, significant: bool, why: str, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
-    """Counsel approves. A change of rules matters to customers whatever counsel says; one of words may."""
+def approve(
+    id: str, *, seen: str, significant: bool, why: str, desk: Desk, at: datetime, actor: str
+) -> EditionOnRecord:
+    """Counsel approves the words that they read: `seen` is their SHA-256. A change of rules matters to customers
+    whatever counsel says; one of words may."""
     matters = significant or is_significant(edition_to_go_by(desk.editions, at=at), edition_on_record(id))
-    return operations.approve(id, significant=matters, why=why, at=at, actor=actor)
+    return operations.approve(id, seen=seen, significant=matters, why=why, at=at, actor=actor)
 
 
 def ask_for(id: str, *, step: WorkStep, desk: Desk, at: datetime, actor: str) -> EditionWork:
@@ -330,9 +333,16 @@ def post(id: str, *, desk: Desk, at: datetime, actor: str) -> EditionOnRecord:
         # Since counsel looked, another edition was posted: beside that one it changes more than words.
         raise NotAnnounced(id)
     with transaction.atomic():
-        posted = operations.post(id, effective_at=counts_from, at=at, actor=actor)
+        posted = operations.post(id, effective_at=counts_from, untold=untold(known), at=at, actor=actor)
         _tell_newcomers(id, desk=desk, at=at, actor=actor)
     return posted
+
+
+def untold(edition: EditionOnRecord) -> int:
+    """How many letters of its announcement no mail server has taken, or came back: so many customers were not told, as
+    all of them while outbound mail is not set up."""
+    once = f"policy:{edition.digest}:"
+    return len(written_for(once=once)) - len(handed_over(once=once))
 
 
 def _is_answered(id: str, in_force: Edition) -> None:

@@ -95,6 +95,7 @@ MISTAKES: list[tuple[str, str, str | re.Pattern[str], str]] = [
         "[repeats.post]\ndays = 9\n\n[repeats.mail]",
     ),
     ("steps that do not rise", "edition.toml", "strikes = 3", "strikes = 3\n\n[[repeats.mail.step]]\nstrikes = 2"),
+    ("a time that no calendar holds", SPAM, "\nhours = 24\n", "\nhours = 99999999999\n"),
 ]
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from typer.testing import CliRunner
 
+from tests.as_read import as_read
 from tipstaff import wiring
 from tipstaff.cli.editions import NotYours
 from tipstaff.cli.policy import app
@@ -50,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(edition_folders()[0], copy)
     for file, was, now in (
         ("edition.toml", 'id = "2026-01"', 'id = "2026-07"'),
+        ("edition.toml", "Example Network Operator", "Example Network"),
         (SPAM, 'severity = "medium"', 'severity = "high"'),
     ):
         text = (copy / file).read_text(encoding="utf-8")
@@ -59,12 +61,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_an_edition_goes_all_its_way(staff: None, folder: Path, at: datetime) -> None:
     assert "Edition 2026-07 is a draft of anna's." in run("draft", str(folder), "--by", "anna")
-    assert "approved by carla. Customers are told before it counts." in run("approve", "2026-07", "--by", "carla")
+    assert "approved by carla. Customers are told before it counts." in run(
+        "approve", "2026-07", "--seen", as_read("2026-07"), "--by", "carla"
+    )
     told = run("publish", "2026-07", "--by", "anna")
     examples = sum(1 for _ in load_edition(folder).examples())
     assert f"Compiled: {examples} examples hold; of 0 past reports, 0 would be judged otherwise" in told
     assert "Announced: 1 letters; 0 customers have named nobody." in told
     assert "Posted: edition 2026-07 counts from 2026-06-04 00:00 UTC." in told
+    assert "1 of the letters that announce it have reached no mail server yet" in told, "outbound mail is not set up"
+    (entry,) = [each for each in entries_about("edition 2026-07") if each.what == "edition.posted"]
+    assert entry.detail["untold"] == 1
     listed = json.loads(run("list", "--json"))
     assert [(each["id"], each["state"]) for each in listed] == [("2026-07", "posted"), ("2026-01", "posted")]
     assert [edition.id for edition in wiring.editions()] == ["2026-01", "2026-07"]
@@ -74,10 +81,11 @@ def test_a_program_that_publishes_reads_what_came_of_it(staff: None, folder: Pat
     run("draft", str(folder), "--by", "anna")
     refused = CliRunner().invoke(app, ("publish", "2026-07", "--by", "anna", "--json"))
     assert (refused.exit_code, refused.stdout) == (1, ""), "nobody has approved it"
-    run("approve", "2026-07", "--by", "carla")
+    run("approve", "2026-07", "--seen", as_read("2026-07"), "--by", "carla")
     told = CliRunner().invoke(app, ("publish", "2026-07", "--by", "anna", "--json"))
     read = json.loads(told.stdout)
     assert (read["edition"], read["state"], read["effects"]["past_clauses"]) == ("2026-07", "posted", [])
+    assert read["letters_untold"] == 1
     assert "Compiled:" in told.stderr
 
 
@@ -92,11 +100,13 @@ def test_what_is_posted_is_no_draft_of_anybody(staff: None, folder: Path, at: da
 
 def test_nobody_does_what_their_role_does_not_let_them(staff: None, folder: Path) -> None:
     run("draft", str(folder), "--by", "carla")
-    for arguments in (("draft", str(folder), "--by", "ole"), ("approve", "2026-07", "--by", "anna"),
+    for arguments in (("draft", str(folder), "--by", "ole"), ("approve", "2026-07", "--seen", "0" * 12, "--by", "anna"),
                       ("publish", "2026-07", "--by", "ole"), ("publish", "2026-07", "--by", "nobody")):  # fmt: skip
         with pytest.raises(NotYours, match="may not"):
             run(*arguments)
-    assert "Whoever wrote an edition does not approve it." in run("approve", "2026-07", "--by", "carla", exit_code=1)
+    assert "Whoever wrote an edition does not approve it." in run(
+        "approve", "2026-07", "--seen", as_read("2026-07"), "--by", "carla", exit_code=1
+    )
     assert "takes its steps in order" in run("publish", "2026-07", "--by", "anna", exit_code=1)
     assert "No edition of that name" in run("publish", "2027-01", "--by", "anna", exit_code=1)
 
@@ -156,9 +166,10 @@ def test_a_command_says_how_the_edition_that_it_shows_stands(
         assert "Edition 2026-07, on record as draft; in force now is 2026-01." in said(command, "--edition", "2026-07")
         assert f"Read from {folder}; whether it was posted" in said(command, "--edition", str(folder))
     on_record = said("diff", "2026-01", "2026-07")
-    assert on_record == said("diff", str(edition_folders()[0]), str(folder))
+    assert on_record == said("diff", "2026-01", str(folder))
+    assert "entity: Example Network Operator → Example Network" in said("diff", str(edition_folders()[0]), str(folder))
     assert "is no folder, and no edition on record" in said("diff", "2026-01", "2031-01", exit_code=2)
-    run("approve", "2026-07", "--by", "carla")
+    run("approve", "2026-07", "--seen", as_read("2026-07"), "--by", "carla")
     run("publish", "2026-07", "--by", "anna")
     posted = said("show", "--edition", "2026-07")
     assert "posted; it counts from 2026-06-04 00:00 UTC. In force now is 2026-01." in posted

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from tests.as_read import approve_as_read, as_read
 from tipstaff import wiring
 from tipstaff.editions.models import EditionRow
 from tipstaff.editions.queries import get_edition, work_of
@@ -36,6 +37,7 @@ SPAM = "clauses/mail.unsolicited.toml"
 def written(id: str, was: str, now: str) -> dict[str, bytes]:
     files = {n: c for n, c in edition_files(edition_folders()[0]).items() if not n.startswith("locales/")}
     files["edition.toml"] = files["edition.toml"].replace(b'id = "2026-01"', f'id = "{id}"'.encode())
+    files["edition.toml"] = files["edition.toml"].replace(b"Example Network Operator", b"Example Network")
     assert was.encode() in files[SPAM], "the shipped edition has changed; so must this test"
     files[SPAM] = files[SPAM].replace(was.encode(), now.encode())
     return files
@@ -52,7 +54,7 @@ def post(id: str, was: str, now: str, *, at: datetime) -> None:
     editions.draft(written(id, was, now), at=at, actor="anna")
     for take in (editions.compile, editions.post):
         if take is editions.compile:
-            editions.approve(id, significant=False, why="Read.", desk=own_desk(), at=at, actor="counsel")
+            approve_as_read(id, significant=False, why="Read.", desk=own_desk(), at=at, actor="counsel")
         take(id, desk=own_desk(), at=at, actor="counsel")
 
 
@@ -159,7 +161,7 @@ def test_the_shipped_edition_is_the_operators_own_and_no_other_firms(adopted: da
 
 def test_earlier_editions_stay_and_the_difference_is_shown_word_by_word(adopted: datetime, client: Client) -> None:
     post("2026-05", "or guessed. If", "or made up. If", at=adopted - timedelta(days=1))
-    assert "Edition 2026-05 of Example Network Operator, in force since" in words_of(client, "/policy")
+    assert "Edition 2026-05 of Example Network, in force since" in words_of(client, "/policy")
     assert "superseded" in words_of(client, "/policy/2026-01")
     page = client.get("/policy/2026-05/changes").content.decode()
     assert "<del>guessed. </del><ins>made up. </ins>" in page
@@ -212,14 +214,15 @@ def test_the_difference_says_in_numbers_what_it_would_have_done_and_names_nobody
     adopted: datetime, client: Client
 ) -> None:
     editions.draft(written("2026-05", ', "account: suspend"]', "]"), at=adopted, actor="anna")
-    editions.approve("2026-05", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
+    approve_as_read("2026-05", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
     editions.compile("2026-05", desk=own_desk(), at=adopted, actor="counsel")
     editions.announce("2026-05", desk=own_desk(), at=adopted, actor="counsel")
     page, told = words_of(client, "/policy/2026-05/changes"), client.get("/policy/2026-05/changes?as=json").json()
     assert told["past_reports"] == {"judged_at_least": 0, "withheld_below": 10, "judged_otherwise": []}
     assert "None of them would have been treated otherwise, or too few to say." in page
-    assert "at the widest the account: suspend" in page
-    assert "at the widest one service: suspend" in page, "examples, as they were judged and are"
+    was, now = re.findall(r"Remedies: ([^;“”]*?(?:suspend|close))(?= |;)", page)[:2]
+    assert was.startswith(now), "examples, as they were judged and are, with each remedy"
+    assert ", the account: suspend" in was.removeprefix(now)
     assert told["effects"][0]["before"]["ladder"][:-1] == told["effects"][0]["after"]["ladder"]
     counted = [
         ["mail.unsolicited", "mail.unsolicited", 1234, 57], ["network.scanning", "", 9, 9], ["", "", 10, 10],
@@ -241,7 +244,7 @@ def test_the_difference_says_in_numbers_what_it_would_have_done_and_names_nobody
 
 def test_nobody_outside_sees_a_draft_and_everybody_sees_what_is_announced(adopted: datetime, client: Client) -> None:
     editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
-    editions.approve("2026-06", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
+    approve_as_read("2026-06", significant=True, why="Read.", desk=own_desk(), at=adopted, actor="counsel")
     editions.compile("2026-06", desk=own_desk(), at=adopted, actor="counsel")
     assert client.get("/policy/2026-06").status_code == 404
     assert client.get("/policy/2026-06/changes").status_code == 404
@@ -308,6 +311,8 @@ def test_counsel_takes_an_edition_its_way_in_the_console(adopted: datetime, log_
     editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
     counsel = log_in(Role.COUNSEL)
     page = words_of(counsel, reverse("console:editions"))
+    seen = as_read("2026-06")
+    assert f'name="seen" value="{seen}"' in counsel.get(reverse("console:editions")).content.decode()
     assert "anna" in page
     assert "guessed." in page
     assert "made up." in page
@@ -316,7 +321,8 @@ def test_counsel_takes_an_edition_its_way_in_the_console(adopted: datetime, log_
         ("compile", EditionState.COMPILED),
         ("post", EditionState.POSTED),
     ):
-        answer = counsel.post(reverse("console:edition_step", args=["2026-06", action]), {"why": "Read."}, follow=True)
+        given = {"why": "Read.", "seen": seen}
+        answer = counsel.post(reverse("console:edition_step", args=["2026-06", action]), given, follow=True)
         assert answer.status_code == 200
         editions.carry_out("2026-06", desk=own_desk(), now=lambda: adopted)
         found = get_edition("2026-06")
@@ -350,7 +356,7 @@ def approved(at: datetime, *, examples_hold: bool = True) -> None:
         assert was in files[SPAM], "the shipped edition has changed; so must this test"
         files[SPAM] = files[SPAM].replace(was, now)
     editions.draft(files, at=at, actor="anna")
-    editions.approve("2026-06", significant=True, why="Read.", desk=own_desk(), at=at, actor="counsel")
+    approve_as_read("2026-06", significant=True, why="Read.", desk=own_desk(), at=at, actor="counsel")
 
 
 def test_no_page_waits_for_a_step_that_takes_long(adopted: datetime, log_in: LogIn) -> None:
@@ -486,6 +492,26 @@ def test_the_public_page_says_how_a_first_edition_came_in_until_two_people_have_
     post("2026-05", "or guessed. If", "or made up. If", at=adopted)
     assert client.get("/policy/2026-05.json").json()["adopted"] is None, "one that went all its way has nothing to say"
     assert "first started" not in words_of(client, "/policy/2026-05")
+
+
+def test_counsel_approves_the_words_that_they_read_and_no_others(adopted: datetime, log_in: LogIn) -> None:
+    editions.draft(written("2026-06", "or guessed. If", "or made up. If"), at=adopted, actor="anna")
+    read = as_read("2026-06")
+    editions.withdraw("2026-06", why="Better words.", desk=own_desk(), at=adopted, actor="anna")
+    editions.draft(written("2026-06", "or guessed. If", "or as we please. If"), at=adopted, actor="anna")
+    counsel, step = log_in(Role.COUNSEL), reverse("console:edition_step", args=["2026-06", "approve"])
+    for seen in (read, "", as_read("2026-06")[:11]):
+        answer = counsel.post(step, {"why": "Read word by word.", "seen": seen}, follow=True)
+        assert "is not the one that you read" in answer.content.decode()
+        by_api = counsel.post(f"/api{step.removeprefix('/console')}", {"seen": seen}, "application/json")
+        assert by_api.status_code in {403, 409}, "as the console, or no token at hand"
+    found = get_edition("2026-06")
+    assert found is not None
+    assert found.state is EditionState.DRAFT
+    assert counsel.post(step, {"why": "Read.", "seen": as_read("2026-06")[:12]}).status_code == 302
+    found = get_edition("2026-06")
+    assert found is not None
+    assert found.state is EditionState.APPROVED
 
 
 def test_who_may_not_approve_or_post_is_refused(adopted: datetime, log_in: LogIn) -> None:

@@ -117,6 +117,8 @@ class EditionOut(Schema):
 class StepIn(Schema):
     """What a step of an edition takes, as the console's form has it."""
 
+    seen: Annotated[str, Field(max_length=64)] = ""
+    """Of `approve`, and needed there: the SHA-256 of the draft that was read."""
     significant: StrictBool = False
     """Of `approve`: customers are told before it counts."""
     why: Annotated[str, Field(max_length=2000)] = ""

@@ -18,6 +18,7 @@ from tipstaff.procedures.acceptance import count_accepted
 from tipstaff.procedures.refusals import (
     ApproverMustBeAnother,
     NotAnnounced,
+    NotWhatWasRead,
     NotYourDecision,
     StillWorking,
     WrongStep,
@@ -74,6 +75,7 @@ def editions(request: StaffRequest) -> HttpResponse:
         may_post=may(request.user, Ability.POST_POLICY),
         may_draft=may(request.user, Ability.DRAFT_POLICY),
         adopted=procedure.adoption_of(shown.digest) if shown is not None else None,
+        untold=procedure.untold(shown) if shown is not None and shown.announced_at is not None else 0,
         own=shown is not None and shown.drafted_by == request.user.get_username(),
     )
 
@@ -99,13 +101,13 @@ def step(request: StaffRequest, id: str, action: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('console:editions')}?edition={id}")
 
 
-REFUSED = (ApproverMustBeAnother, NotAnnounced, NotYourDecision, StillWorking, WrongStep)
+REFUSED = (ApproverMustBeAnother, NotAnnounced, NotWhatWasRead, NotYourDecision, StillWorking, WrongStep)
 
 
 def _approve(form: QueryDict, id: str, *, actor: str) -> str:
     done = procedure.approve(
-        id, significant="significant" in form, why=asked_text(form, "why", characters_max=2000), desk=wiring.desk(),
-        at=wiring.now(), actor=actor,
+        id, seen=form.get("seen", ""), significant="significant" in form,
+        why=asked_text(form, "why", characters_max=2000), desk=wiring.desk(), at=wiring.now(), actor=actor,
     )  # fmt: skip
     return f"Edition {id} is approved." + (" Customers are told before it counts." if done.significant else "")
 

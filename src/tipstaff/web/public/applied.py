@@ -1,7 +1,7 @@
 """How a clause is applied, for whoever reads the policy: its times, remedies and deciders, from the same rules that the
 judge applies. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from tipstaff.policy import Clause, Edition
@@ -62,11 +62,8 @@ def _facts(clause: Clause, edition: Edition, said: Mapping[str, str], language: 
     if clause.judged or clause.decides or clause.two_people:
         yield "decides", _decides(clause, edition, said, words)
     yield "remedies", " → ".join(rung_in_words(rung, said, words) for rung in clause.ladder)
-    ports = ", ".join(f"{protocol}/{port}" for protocol, port in clause.measure_ports)
-    if clause.measure_port_of is not None:
-        ports = ", ".join(filter(None, (said["port_reported"], ports)))
-    way = "" if clause.measure_direction is Direction.BOTH else f" ({said[f'way_{clause.measure_direction.value}']})"
-    yield "ports", ports + way if ports else ""
+    reported = (said["port_reported"],) if clause.measure_port_of is not None else ()
+    yield "ports", ports_in_words(clause.measure_ports, clause.measure_direction, said, besides=reported)
 
 
 def _time(clause: Clause, said: Mapping[str, str], language: str) -> str:
@@ -110,6 +107,15 @@ def _decides(clause: Clause, edition: Edition, said: Mapping[str, str], words: M
         if edition.takes_two_people(rung, clause=clause.id)
     }
     return f"{who}; {said['decides_two_on'].format(degrees=', '.join(two))}" if two else who
+
+
+def ports_in_words(
+    ports: Iterable[tuple[str, int]], direction: Direction, said: Mapping[str, str], *, besides: tuple[str, ...] = ()
+) -> str:
+    """Ports, and on which way they are meant; empty where there are none."""
+    named = ", ".join((*besides, *(f"{protocol}/{port}" for protocol, port in ports)))
+    way = "" if direction is Direction.BOTH else f" ({said[f'way_{direction.value}']})"
+    return named + way if named else ""
 
 
 def rung_in_words(rung: Rung, said: Mapping[str, str], words: Mapping[str, Mapping[str, str]]) -> str:

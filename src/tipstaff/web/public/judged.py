@@ -13,7 +13,7 @@ from tipstaff.policy.examples import verdict_on
 from tipstaff.policy.sentences import sentences
 from tipstaff.words import NoticePosture, Verdict
 
-from .applied import rung_in_words, time_of
+from .applied import ports_in_words, rung_in_words, time_of
 
 _USUAL = Given(type="")
 
@@ -40,18 +40,25 @@ def given_in_words(given: Given, *, said: Mapping[str, str], language: str) -> s
     return "; ".join(_given(given, said, language))
 
 
-def verdict_in_words(verdict: Verdict | None, *, edition: Edition, said: Mapping[str, str], language: str) -> str:
-    """A verdict in short; None where the edition has no such clause."""
+def verdict_in_words(
+    verdict: Verdict | None, *, edition: Edition, said: Mapping[str, str], language: str, whole: bool = False
+) -> str:
+    """A verdict in short, or as a `whole` with all its remedies; None where the edition has no such clause."""
     if verdict is None:
         return said["d_no_such_clause"]
-    return "; ".join(_verdict(verdict, edition, said, language))
+    return "; ".join(_verdict(verdict, edition, said, language, whole=whole))
 
 
 def _follows(example: Example, clause: Clause, edition: Edition, said: Mapping[str, str], language: str) -> str:
-    if not example.given.event:
-        verdict = verdict_on(example, clause=clause, edition=edition)
-        return verdict_in_words(verdict, edition=edition, said=said, language=language)
-    found = edition.clause_for_event(example.given.event, facts=example.given.facts)
+    if example.given.event:
+        return answer_in_words(example.given, edition=edition, said=said, language=language)
+    verdict = verdict_on(example, clause=clause, edition=edition)
+    return verdict_in_words(verdict, edition=edition, said=said, language=language)
+
+
+def answer_in_words(given: Given, *, edition: Edition, said: Mapping[str, str], language: str) -> str:
+    """Which clause answers an event."""
+    found = edition.clause_for_event(given.event, facts=given.facts)
     if found is None:
         return said["d_unanswered"]
     return said["d_answered"].format(clause=_title(found.id, edition, language))
@@ -87,7 +94,9 @@ def _given(given: Given, said: Mapping[str, str], language: str) -> Iterator[str
         yield said["x_edition_age"].format(time=_long(given.edition_age, language))
 
 
-def _verdict(verdict: Verdict, edition: Edition, said: Mapping[str, str], language: str) -> Iterator[str]:
+def _verdict(
+    verdict: Verdict, edition: Edition, said: Mapping[str, str], language: str, *, whole: bool
+) -> Iterator[str]:
     yield said[f"d_{verdict.disposition.value}"]
     if verdict.clause:
         yield said["x_clause"].format(clause=_title(verdict.clause, edition, language))
@@ -98,7 +107,11 @@ def _verdict(verdict: Verdict, edition: Edition, said: Mapping[str, str], langua
     words = sentences(language)
     if verdict.decides is not None:
         yield said["x_decides"].format(who=words["roles"].get(verdict.decides, str(verdict.decides)))
-    if verdict.ladder:
+    if verdict.ladder and whole:
+        yield f"{said['of_remedies']}: {', '.join(rung_in_words(rung, said, words) for rung in verdict.ladder)}"
+        if verdict.measure_ports:
+            yield f"{said['of_ports']}: {ports_in_words(verdict.measure_ports, verdict.measure_direction, said)}"
+    elif verdict.ladder:
         yield said["x_up_to"].format(rung=rung_in_words(verdict.ladder[-1], said, words))
 
 

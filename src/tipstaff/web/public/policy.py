@@ -18,12 +18,12 @@ from tipstaff.policy import Edition, edition_to_go_by
 from tipstaff.policy.as_json import edition_as_json, verdict_as_json
 from tipstaff.policy.difference import Change, ChangeKind, Effect, marked
 from tipstaff.procedures.editions import adoption_of, compare, edition_on_record
-from tipstaff.words import Adoption, EditionState
+from tipstaff.words import Adoption, EditionState, Verdict
 
 from ..pages import show_public
 from ..said import language_of, moment
 from .applied import facts_of, facts_of_edition, length_of, whose
-from .judged import given_in_words, judged, verdict_in_words
+from .judged import answer_in_words, given_in_words, judged, verdict_in_words
 from .said import said_in
 
 
@@ -219,9 +219,15 @@ def _effect(effect: Effect, before: Shown, shown: Shown, said: Mapping[str, str]
     return {
         "says": effect.says,
         "given": given_in_words(effect.given, said=said, language=language),
-        "was": verdict_in_words(effect.before, edition=before.edition, said=said, language=language),
-        "now": verdict_in_words(effect.after, edition=shown.edition, said=said, language=language),
+        "was": _followed(effect, effect.before, before.edition, said, language),
+        "now": _followed(effect, effect.after, shown.edition, said, language),
     }
+
+
+def _followed(effect: Effect, verdict: Verdict | None, edition: Edition, said: Mapping[str, str], language: str) -> str:
+    if effect.given.event:
+        return answer_in_words(effect.given, edition=edition, said=said, language=language)
+    return verdict_in_words(verdict, edition=edition, said=said, language=language, whole=True)
 
 
 LABELS = {
