@@ -9,6 +9,11 @@ LIFTED_WHEN = "It is lifted as soon as the cause is reported fixed, or when the 
 """When a measure ends, as the record says it; letters say it in their reader's language."""
 
 
+def names_an_interface(network: IPv4Network | IPv6Network) -> bool:
+    """Whether it has a zone (RFC 4007, section 11), `2001:db8::7%eth0`: free text, and an address of one link only."""
+    return isinstance(network, IPv6Network) and network.network_address.scope_id is not None
+
+
 class Degree(enum.IntEnum):
     """How hard a measure is. Smaller is preferred."""
 
@@ -109,6 +114,8 @@ class Selector:
             raise ValueError("a far end and a source port belong to a network and a port")
         if self.remote is not None and self.network is not None and self.remote.version != self.network.version:
             raise ValueError("both ends are of one IP version")
+        if self.remote is not None and names_an_interface(self.remote):
+            raise ValueError("a far end names no interface")
 
     @property
     def narrowed(self) -> bool:

@@ -19,7 +19,9 @@ from tipstaff.enforcement.operations import _stops_all_of, selector_json
 from tipstaff.enforcement.planner import Ability, fingerprint, reached
 from tipstaff.enforcement.probing import Vantage, obstacle
 from tipstaff.enforcement.routing.routes import Kind, Route, merged, routes_of, supports
+from tipstaff.procedures.filtering import NotAFilter
 from tipstaff.testing.drivers import NOON, carry_out
+from tipstaff.web.console.filters import proposal_of
 from tipstaff.words import Degree, Direction, Rule, Rung, Scope, Selector
 
 OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
@@ -127,6 +129,21 @@ def test_the_twin_holds_it_and_tells_it_from_the_port() -> None:
 def test_guards_hold_for_it_too(more: dict[str, object], why: str) -> None:
     assert refusal(NARROW, OWN) is None, "whose the far end is, does not matter"
     assert why in (refusal(replace(NARROW, **more), OWN) or "")  # type: ignore[arg-type]  # several kinds of value
+
+
+def test_an_end_that_names_an_interface_is_text_and_reaches_no_device() -> None:
+    zoned = [ip_network("2001:db8:f::9%x"), ip_network("2001:db8:f::9%x\nshutdown")]
+    ours = replace(PORT, network=ip_network("2001:db8::7"))
+    for end in zoned:
+        with pytest.raises(ValueError, match="names no interface"):
+            replace(ours, remote=end)
+        passed_by = replace(ours, remote=ip_network("2001:db8:f::9"))
+        object.__setattr__(passed_by, "remote", end)
+        assert "names an interface" in (refusal(passed_by, OWN) or "")
+        for network, far in ((str(end), "2001:db8:f::9"), ("2001:db8::7", str(end.network_address))):
+            form = {"network": network, "remote": far, "protocol": "tcp", "port": "25", "degree": "block"}
+            with pytest.raises(NotAFilter, match="no interface"):
+                proposal_of(form)
 
 
 def test_it_stops_no_more_than_it_says() -> None:
