@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import select
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 from tipstaff.enforcement.protocol import DeviceUnreachable
 
 AGAIN_SECONDS = 0.01
-_held: set[int] = set()
+_held: set[tuple[str, int]] = set()
+"""(device, descriptor): each device may have a thread of its own."""
+_holding = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -30,14 +33,19 @@ def alone(file: Path, *, device: str, seconds: float, shared: bool = False) -> I
                 if time.monotonic() - begun >= seconds:
                     raise DeviceUnreachable(f"{device}: another process is changing it, and holds {file}.") from None
                 select.select([], [], [], AGAIN_SECONDS)
-        _held.add(lock.fileno())
+        held = (device, lock.fileno())
+        with _holding:
+            _held.add(held)
         try:
             yield lock.fileno()
         finally:
-            _held.discard(lock.fileno())
+            with _holding:
+                _held.discard(held)
 
 
-def locks_held() -> tuple[int, ...]:
-    """The locks that this process holds now. A program that changes a device gets them (`pass_fds`): if whoever started
-    it is killed, nobody else comes in before it has ended, and what it does late is not the last thing that is done."""
-    return tuple(_held)
+def locks_held(device: str) -> tuple[int, ...]:
+    """The locks that this process holds now for one device, and for no other. A program that changes it gets them
+    (`pass_fds`): if whoever started it is killed, nobody else comes in before it has ended, and what it does late is
+    not the last thing that is done."""
+    with _holding:
+        return tuple(sorted(number for name, number in _held if name == device))

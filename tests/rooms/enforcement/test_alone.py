@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ import subprocess, sys
 from pathlib import Path
 from tipstaff.enforcement.alone import alone, locks_held
 with alone(Path(sys.argv[1]), device="edge1", seconds=5):
-    subprocess.run(["cat"], pass_fds=locks_held())
+    subprocess.run(["cat"], pass_fds=locks_held("edge1"))
 """
 
 
@@ -32,15 +34,35 @@ def is_free(lock: Path) -> bool:
 def test_who_waits_for_one_that_was_stopped_is_told_which_file_it_holds(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with alone(lock, device="edge1", seconds=1):
-        assert len(locks_held()) == 1
+        assert len(locks_held("edge1")) == 1
         with (
             pytest.raises(DeviceUnreachable, match=r"edge1: another process is changing it, and holds .*lock"),
             alone(lock, device="edge1", seconds=0.01),
         ):
             pytest.fail("two at once")
-    assert locks_held() == ()
+    assert locks_held("edge1") == ()
     with alone(lock, device="edge1", seconds=0, shared=True), alone(lock, device="edge1", seconds=0, shared=True):
         assert not is_free(lock), "readers go together, and no writer with them"
+
+
+def test_a_program_for_one_device_gets_no_lock_of_another(tmp_path: Path) -> None:
+    """One that outlives its round at one device must keep nobody from another; each has a thread of its own."""
+    devices = [f"edge{n}" for n in range(8)]
+    all_in = threading.Barrier(len(devices), timeout=60)
+
+    def handed(device: str) -> list[str]:
+        with alone(tmp_path / device, device=device, seconds=5):
+            all_in.wait()
+            shown = "import os, sys; print(*(os.readlink(f'/proc/self/fd/{n}') for n in sys.argv[1:]))"
+            locks = locks_held(device)
+            command = [sys.executable, "-I", "-S", "-c", shown, *map(str, locks)]
+            said = subprocess.run(command, pass_fds=locks, capture_output=True, text=True, check=True).stdout.split()
+            all_in.wait()
+            return said
+
+    with ThreadPoolExecutor(len(devices)) as threads:
+        assert list(threads.map(handed, devices)) == [[str(tmp_path / device)] for device in devices]
+    assert all(locks_held(device) == () for device in devices)
 
 
 def test_a_program_that_a_killed_enforcer_left_behind_holds_the_lock_until_it_ends(tmp_path: Path) -> None:

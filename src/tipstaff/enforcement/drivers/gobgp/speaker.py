@@ -30,6 +30,7 @@ class GoBgp:
     def __init__(
         self,
         *,
+        device: str,
         command: Sequence[str],
         kind: Kind,
         mark: tuple[int, int],
@@ -37,7 +38,7 @@ class GoBgp:
         sessions: Sequence[str],
         timeout_seconds: float,
     ) -> None:
-        self._command = tuple(command)
+        self._device, self._command = device, tuple(command)
         self._kind = kind
         self._mark = (mark[0] << 16) | mark[1]
         self._mark_words = f"{mark[0]}:{mark[1]}"
@@ -126,7 +127,7 @@ class GoBgp:
                 timeout=self._timeout_seconds,
                 check=False,
                 stdin=subprocess.DEVNULL,
-                pass_fds=locks_held(),
+                pass_fds=locks_held(self._device),
             )
         except subprocess.TimeoutExpired as why:
             raise DeviceUnreachable(f"gobgp gave no answer in {self._timeout_seconds:g} s") from why

@@ -268,7 +268,7 @@ class PostfixDriver:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                 timeout=self._timeout_seconds, env={**os.environ, "PATH": path, "LC_ALL": "C"}, check=False,
-                pass_fds=locks_held(),
+                pass_fds=locks_held(self.device),
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as why:
             raise DeviceUnreachable(f"{self.device}: {command[0]} gave no answer: {why}") from why
