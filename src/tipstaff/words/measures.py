@@ -319,10 +319,14 @@ class ProbeResult:
     detail: str = ""
     target_free: bool | None = None
     """It gets through in every direction; left out, it is the opposite of `target_stopped`."""
+    beside_works: bool | None = None
+    """Anything beside it got through, whatever becomes of the rest of its port; left out, it is as `neighbour_works`."""
 
     def __post_init__(self) -> None:
         if self.target_free is None and self.target_stopped is not None:
             object.__setattr__(self, "target_free", not self.target_stopped)
+        if self.beside_works is None:
+            object.__setattr__(self, "beside_works", self.neighbour_works)
 
     @property
     def proves_in_force(self) -> bool:
@@ -335,7 +339,7 @@ class ProbeResult:
     @property
     def contradicts_lift(self) -> bool:
         """The target is stopped somewhere while its neighbour works, so it is not the probe's own way that failed."""
-        return self.target_free is False and self.neighbour_works is True
+        return self.target_free is False and self.beside_works is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

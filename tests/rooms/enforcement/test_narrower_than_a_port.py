@@ -153,7 +153,7 @@ def test_it_stops_no_more_than_it_says() -> None:
 
 
 def test_only_from_its_far_end_it_can_be_probed() -> None:
-    outside = (ip_network("203.0.113.9").network_address, ip_network("2001:db8:f::9").network_address)
+    outside = tuple(ip_network(end).network_address for end in ("203.0.113.9", "2001:db8:f::9", "203.0.113.10"))
     there = Vantage(inside=("x",), outside=("y",), outside_addresses=outside)
     assert obstacle(NARROW, Degree.BLOCK, there) == ""
     elsewhere = replace(NARROW, remote=ip_network("198.51.100.0/24"))
