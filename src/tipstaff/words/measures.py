@@ -320,7 +320,7 @@ class ProbeResult:
     target_free: bool | None = None
     """It gets through in every direction; left out, it is the opposite of `target_stopped`."""
     beside_works: bool | None = None
-    """Anything beside it got through, whatever becomes of the rest of its port; left out, it is as `neighbour_works`."""
+    """Something beside it got through, whatever becomes of the rest of its port; left out, as `neighbour_works`."""
 
     def __post_init__(self) -> None:
         if self.target_free is None and self.target_stopped is not None:

@@ -3,9 +3,8 @@ now on: so nothing is lifted by this, and there is time to prolong it. Of each t
 
 from datetime import timedelta
 
-from django.db import migrations, models
+from django.db import connection, migrations, models
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from tipstaff.ledger.operations import record
 
@@ -19,7 +18,9 @@ def give_an_end(apps, schema_editor):
     rows = apps.get_model("enforcement", "MeasureRow").objects.filter(until__isnull=True)
     # What is over keeps its history: it ended when it was lifted.
     rows.filter(state__in=_ENDED).update(until=Coalesce("lifted_at", "planned_at"))
-    at = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        at = cursor.fetchone()[0]
     for key, case, customer, notice in rows.order_by("key").values_list("key", "case", "customer", "notice"):
         until = at + (_URGENT_LASTS if notice is None else _LASTS)
         rows.filter(key=key).update(until=until)
