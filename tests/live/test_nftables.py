@@ -14,12 +14,13 @@ from tipstaff.enforcement.planner import steps
 from tipstaff.enforcement.probing import Vantage, probe_rule
 from tipstaff.enforcement.protocol import BadOption, Driver, StalePlan
 from tipstaff.testing.drivers import NOON, DriverContract, await_true, carry_out
-from tipstaff.testing.lab import Lab
+from tipstaff.testing.lab import OUTSIDE, Lab
 from tipstaff.words import Degree, Direction, Plan, Proof, Rule, Seen, Selector, Step
 
 pytestmark = pytest.mark.live
 
-FAR, FAR6 = "198.51.100.10", "2001:db8:ffff::10"
+FAR, FAR6 = OUTSIDE
+ANOTHER_FAR = "198.51.100.11"
 BOOK = layout.book_of("M-000001")
 
 
@@ -27,7 +28,7 @@ BOOK = layout.book_of("M-000001")
 def lab() -> Iterator[Lab]:
     if why := Lab.unavailable():
         pytest.skip(why)
-    with Lab() as built:
+    with Lab(outside=(*OUTSIDE, ANOTHER_FAR)) as built:
         yield built
 
 
@@ -181,7 +182,7 @@ def test_a_probe_tells_when_the_neighbour_was_hit_too(lab: Lab, driver: NftDrive
 def test_what_is_stopped_between_two_ends_only_is_probed_from_there(lab: Lab, way: Direction) -> None:
     """By whatever stops it: here a rule by hand, for this driver holds no such thing."""
     inside, outside, far = lab.prefix("inside"), lab.prefix("outside"), ip_address(FAR)
-    vantage = Vantage(inside=tuple(inside), outside=tuple(outside), outside_addresses=(far,))
+    vantage = Vantage(inside=tuple(inside), outside=tuple(outside), outside_addresses=(far, ip_address(ANOTHER_FAR)))
     rule = flow("192.0.2.7", "tcp", 587, way)
     narrow = replace(rule, selector=replace(rule.selector, remote=ip_network(FAR), source_port=4000))
     source, destination = ("192.0.2.7", FAR) if way is Direction.OUT else (FAR, "192.0.2.7")
@@ -196,7 +197,15 @@ def test_what_is_stopped_between_two_ends_only_is_probed_from_there(lab: Lab, wa
     lab.run("edge", "nft", f"add rule inet byhand f {match} drop")
     try:
         assert probe() == (True, True)
+        none_else = replace(vantage, outside_addresses=(far,))
+        alone = probe_rule(narrow, vantage=none_else, touched=lambda _: False)
+        assert (alone.target_stopped, alone.neighbour_works) == (None, None), "nothing would show that it is no wider"
         assert probe_rule(rule, vantage=vantage, touched=lambda _: False).target_stopped is False, "not from elsewhere"
+        end = f"{'d' if way is Direction.OUT else 's'}addr {FAR}"
+        for wider in (match.replace("tcp sport 4000 ", ""), match.replace(f"ip {end} ", "")):
+            lab.run("edge", "nft", f"add rule inet byhand f {wider} drop")
+            assert probe() == (True, False), "the rest of the port is stopped too"
+            lab.run("edge", "nft", f"flush chain inet byhand f; add rule inet byhand f {match} drop")
     finally:
         lab.run("edge", "nft", "delete table inet byhand")
 

@@ -463,7 +463,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _selector(selector: Selector) -> dict[str, Any]:
-    return {name: str(value) if name == "network" else value
+    return {name: str(value) if name in ("network", "remote") else value
             for name, value in asdict(selector).items() if value is not None}  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ from tipstaff.enforcement.protocol import DeviceUnreachable
 AGAIN_SECONDS = 0.01
 KILLED_AFTER_SECONDS = 2
 """A program that is told to end, and does not, is killed after this time."""
-_held: set[int] = set()
+_held: set[tuple[str, int]] = set()
+"""(device, descriptor): each device may have a thread of its own."""
+_holding = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -37,25 +40,31 @@ def alone(file: Path, *, device: str, seconds: float, shared: bool = False) -> I
                 if time.monotonic() - begun >= seconds:
                     raise DeviceUnreachable(f"{device}: another process is changing it, and holds {file}.") from None
                 select.select([], [], [], AGAIN_SECONDS)
-        _held.add(lock.fileno())
+        held = (device, lock.fileno())
+        with _holding:
+            _held.add(held)
         try:
             yield lock.fileno()
         finally:
-            _held.discard(lock.fileno())
+            with _holding:
+                _held.discard(held)
 
 
-def locks_held() -> tuple[int, ...]:
-    """The locks that this process holds now."""
-    return tuple(_held)
+def locks_held(device: str) -> tuple[int, ...]:
+    """The locks that this process holds now for one device, and for no other. A program that changes it gets them
+    (`pass_fds`): if whoever started it is killed, nobody else comes in before it has ended, and what it does late is
+    not the last thing that is done."""
+    with _holding:
+        return tuple(sorted(number for name, number in _held if name == device))
 
 
 def run_alone(
-    command: Sequence[str], *, timeout_seconds: float, given: str | None = None, env: Mapping[str, str] | None = None,
+    command: Sequence[str], *, device: str, timeout_seconds: float, given: str | None = None, env: Mapping[str, str] | None = None,
     errors: str = "strict",
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-    """Run a program that changes a device; raise TimeoutExpired or OSError, as `subprocess.run` does.
+    """Run a program that changes `device`; raise TimeoutExpired or OSError, as `subprocess.run` does.
 
-    The locks that are held stay so until it has ended, also if we are killed meanwhile: nobody else comes in before,
+    The locks that are held for it stay so until it has ended, also if we are killed meanwhile: nobody else comes in before,
     and what it does late is not the last thing that is done. `ssh` and `sudo` close all descriptors that they were
     given, so a parent that stays holds them: `timeout`, which ends the program also when we cannot.
     """
@@ -69,7 +78,7 @@ def run_alone(
     begun = time.monotonic()
     process = subprocess.Popen(
         [*bound, *command], stdin=subprocess.DEVNULL if given is None else subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, errors=errors, env=env, pass_fds=locks_held(), start_new_session=True,
+        stderr=subprocess.PIPE, text=True, errors=errors, env=env, pass_fds=locks_held(device), start_new_session=True,
     )  # fmt: skip
     try:
         out, err = process.communicate(given, timeout=timeout_seconds + 2 * KILLED_AFTER_SECONDS)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Protocol
 
 from tipstaff.registry.names import NotInItsForm, plain_host_name, plain_name
-from tipstaff.words import ResourceKind, Rule, Scope, Selector, host_of
+from tipstaff.words import ResourceKind, Rule, Scope, Selector, host_of, names_an_interface
 
 Network = IPv4Network | IPv6Network
 
@@ -84,8 +84,10 @@ def refusal(selector: Selector, limits: Limits) -> str | None:
         return _refusal_by_name(selector, limits)
     if network.prefixlen == 0:
         return "It is the default route: that would stop everybody."
-    if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
-        return f"{network} names an interface: that is an address of one link and not a customer's."
+    if names_an_interface(network):
+        return f"{network!s:.60} names an interface: that is an address of one link and not a customer's."
+    if selector.remote is not None and names_an_interface(selector.remote):
+        return "The far end names an interface: what follows the address there is any text, and goes to no device."
     if selector.announced_on is not None:
         # What is announced without right is mostly somebody else's, of any length, and may be our own routers' space:
         # all the more it is not taken from that session. Whose traffic it is does not change by that. But the session

@@ -328,8 +328,9 @@ def agree(device: str, what: str, *, within: timedelta, at: datetime, actor: str
         # Until now: what is planned from now on is a matter of its own.
         keys = sorted(MeasureRow.objects.filter(device=device, state=MeasureState.PLANNED, planned_at__lte=at)
                       .values_list("key", flat=True))  # fmt: skip
-        row.let_pass_at = at
-        row.save(update_fields=["let_pass_at"])
+        # What is told from then on is a plan of its own, also where the fuse still holds something else back.
+        row.let_pass_at, row.digest = at, ""
+        row.save(update_fields=["let_pass_at", "digest"])
         record("device.let_pass_agreed", at=at, actor=actor, about=[device, *_few(keys)], count=len(keys), **said)
     else:
         keys = _lift_all(device, said, what=f"on {device}", at=at)
@@ -459,12 +460,18 @@ class Few:
 
 @transaction.atomic
 def plan_few(
-    fence: Fence, *, most: int, may: Callable[[Sequence[Rule], Collection[str]], bool], at: datetime
+    fence: Fence,
+    *,
+    most: int,
+    may: Callable[[Sequence[Rule], Collection[str]], bool],
+    at: datetime,
+    let_pass_by: Collection[str] = (),
 ) -> Few | None:
     """Put on record, as intended, all that is wanted anew of a device or no longer, without a look at what stands.
 
     None if there is nothing, or more than `most`, or if `may`, which is asked about the new rules and the customer of
-    each, does not let all of them pass: then it takes a whole round. So does whatever else is not plain.
+    each, does not let all of them pass: then it takes a whole round. So does whatever else is not plain. `let_pass_by`
+    is as `record_intent` takes it.
     """
     row = _lock_device(fence.device)
     _check(row, fence)
@@ -483,33 +490,53 @@ def plan_few(
     row.generation += 1
     row.digest = ""  # The next whole plan is a generation of its own, and knows all the rules again.
     row.save(update_fields=["generation", "digest"])
+    said = _let_pass(row, planned, let_pass_by, at=at)
     for one in planned:
         one.state, one.sent_at = MeasureState.APPLYING, at
     for one in rows:
         one.generation = row.generation
     MeasureRow.objects.bulk_update(rows, ["state", "sent_at", "generation"])
     plan = Plan(device=fence.device, generation=row.generation, rules=rules, whole=False)
-    _record_intent(plan, [one.key for one in rows], applied=len(planned), lifted=len(lifts), fence=fence, at=at)
+    keys = [one.key for one in rows]
+    _record_intent(plan, keys, applied=len(planned), lifted=len(lifts), fence=fence, at=at, said=said)
     return Few(plan=plan, lifts=lifts)
 
 
 @transaction.atomic
-def record_intent(plan: Plan, steps: Sequence[Step], *, fence: Fence, at: datetime) -> None:
-    """Put on record what is about to be done; raise PlanOutdated if any of it is wanted no longer."""
+def record_intent(
+    plan: Plan, steps: Sequence[Step], *, fence: Fence, at: datetime, let_pass_by: Collection[str] = ()
+) -> None:
+    """Put on record what is about to be done; raise PlanOutdated if any of it is wanted no longer.
+
+    `let_pass_by` are the two people who, in the settings, let everything pass the fuse of this device for now: what is
+    sent for the first time is counted as what two people let pass, here and against other devices.
+    """
     row = _lock_device(plan.device)
     _check(row, fence)
     if row.generation != plan.generation or fence.standing.wanted(at=at)[1] != row.digest:
         raise PlanOutdated(f"{plan.device}: generation {plan.generation}")
     applied = {step.measure for step in steps if step.verb == "apply"}
     rows = list(MeasureRow.objects.filter(key__in={step.measure for step in steps}).order_by("key"))
-    first = [m.key for m in rows if m.key in applied and m.state == MeasureState.PLANNED]
-    MeasureRow.objects.filter(key__in=first).update(state=MeasureState.APPLYING, sent_at=at)
+    first = [m for m in rows if m.key in applied and m.state == MeasureState.PLANNED]
+    said = _let_pass(row, first, let_pass_by, at=at)
+    MeasureRow.objects.filter(key__in=[m.key for m in first]).update(state=MeasureState.APPLYING, sent_at=at)
     MeasureRow.objects.filter(key__in=[m.key for m in rows]).update(generation=plan.generation)
     lifted = len(steps) - len(applied)
-    _record_intent(plan, [m.key for m in rows], applied=len(applied), lifted=lifted, fence=fence, at=at)
+    _record_intent(plan, [m.key for m in rows], applied=len(applied), lifted=lifted, fence=fence, at=at, said=said)
 
 
-def _record_intent(plan: Plan, keys: Sequence[str], *, applied: int, lifted: int, fence: Fence, at: datetime) -> None:
+def _let_pass(row: DeviceRow, first: Sequence[MeasureRow], by: Collection[str], *, at: datetime) -> dict[str, Any]:
+    """Note that what is sent for the first time passed by these people's word; what the entry says of it."""
+    if not first or not by:
+        return {}
+    row.let_pass_at = max(at, row.let_pass_at or at, *(one.planned_at for one in first))
+    row.save(update_fields=["let_pass_at"])
+    return {"let_pass_by": list(by)}
+
+
+def _record_intent(
+    plan: Plan, keys: Sequence[str], *, applied: int, lifted: int, fence: Fence, at: datetime, said: Mapping[str, Any]
+) -> None:
     record(
         "device.intent",
         at=at,
@@ -519,6 +546,7 @@ def _record_intent(plan: Plan, keys: Sequence[str], *, applied: int, lifted: int
         epoch=fence.epoch,
         apply=applied,
         lift=lifted,
+        **said,
     )
 
 
@@ -643,10 +671,13 @@ def hold_back(fence: Fence, *, why: str, at: datetime) -> bool:
     """
     row = _lock_device(fence.device)
     _check(row, fence)
-    if row.held_back == why:
+    news = bool(row.held_back) is not bool(why)
+    if row.held_back != why:
+        # The sentence counts, also what other devices are told: it is kept as it is now, and is no news for that.
+        row.held_back, row.digest = why, "" if news else row.digest
+        row.save(update_fields=["held_back", "digest"])
+    if not news:
         return False
-    row.held_back, row.digest = why, ""
-    row.save(update_fields=["held_back", "digest"])
     record("device.held_back" if why else "device.let_pass", at=at, actor="enforcer", about=[fence.device], why=why)
     return True
 

@@ -20,6 +20,9 @@ Address = IPv4Address | IPv6Address
 Call = tuple[str, str, str, int, int]
 """(protocol, source address or empty, address, port, source port or 0)."""
 
+Taken = Callable[[Direction, Address, Address, int], bool]
+"""(way, customer, far end, source port or 0) on the same port -> whether another measure stops it."""
+
 _WAIT_SECONDS = 0.5
 _LISTENS_WITHIN_SECONDS = 20.0
 _NEIGHBOURS = 6
@@ -63,6 +66,8 @@ def obstacle(selector: Selector, degree: Degree, vantage: Vantage) -> str:
         return f"No outside address of IPv{version} is set up."
     if _far_of(selector, vantage) is None:
         return f"No outside address that is set up lies within {selector.remote}."
+    if selector.remote is not None and not _beyond(selector, vantage):
+        return f"No outside address that is set up lies beyond {selector.remote}: nothing shows that the rest goes on."
     return ""
 
 
@@ -73,11 +78,14 @@ def _far_of(selector: Selector, vantage: Vantage) -> Address | None:
     return next((a for a in fits if remote is None or a in remote), None)
 
 
-def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
+def probe_rule(
+    rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool], taken: Taken | None = None
+) -> ProbeResult:
     """Probe one rule in every direction that it has. No address that another measure has `touched` is a neighbour.
 
     Where the measure stops only a port, `touched` is asked about the target's own address too: it speaks of measures
-    that stop the whole address then.
+    that stop the whole address then. Where it stops less than a port, the rest of the port must go on as well: with
+    another far end, and from another source port. Where another measure has `taken` that, nothing is proven.
     """
     network = rule.selector.network
     why_not = obstacle(rule.selector, rule.degree, vantage)
@@ -86,13 +94,14 @@ def probe_rule(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], boo
         return _not_probed(why_not)
     customer = network.network_address if network.num_addresses == 1 else network.network_address + 1
     ways = (Direction.OUT, Direction.IN) if rule.selector.direction is Direction.BOTH else (rule.selector.direction,)
-    results = [_one_way(way, rule, customer, far, vantage, touched) for way in ways]
+    results = [_one_way(way, rule, customer, far, vantage, touched, taken) for way in ways]
     detail = " ".join(r.detail for r in results)
     return ProbeResult(
         target_stopped=_all_or_none([r.target_stopped for r in results]),
         neighbour_works=_all_or_none([r.neighbour_works for r in results]),
         detail=detail,
         target_free=_all_or_none([r.target_free for r in results]),
+        beside_works=_all_or_none([r.beside_works for r in results]),
     )
 
 
@@ -113,6 +122,7 @@ def _one_way(
     far: Address,
     vantage: Vantage,
     touched: Callable[[Address], bool],
+    taken: Taken | None,
 ) -> ProbeResult:
     protocol = rule.selector.protocol or "tcp"
     port = rule.selector.port or 0
@@ -120,8 +130,12 @@ def _one_way(
     out = way is Direction.OUT
     from_port = rule.selector.source_port or 0
     from_far = str(far) if rule.selector.remote is not None else ""
+    siblings = _siblings(
+        rule.selector, far, vantage, taken=lambda end, port: taken is not None and taken(way, customer, end, port)
+    )
     if out:
         listeners = [(protocol, str(far), port), (protocol, str(far), 0)]
+        listeners += [(protocol, str(end), port) for end, _ in siblings or () if end != far]
     else:
         beside_it = [(protocol, str(n), 0 if n == customer else port) for n in neighbours]
         listeners = [(protocol, str(customer), port), *beside_it]
@@ -129,23 +143,62 @@ def _one_way(
     def calls(ports: list[int]) -> list[Call]:
         if out:
             beside = [(protocol, str(n), str(far), ports[1] if n == customer else ports[0], 0) for n in neighbours]
-            return [(protocol, str(customer), str(far), ports[0], from_port), *beside]
+            rest = [
+                (protocol, str(customer), str(end), ports[0 if end == far else 2], source)
+                for end, source in siblings or ()
+            ]
+            return [(protocol, str(customer), str(far), ports[0], from_port), *rest, *beside]
+        rest = [(protocol, str(end), str(customer), ports[0], source) for end, source in siblings or ()]
         beside = [(protocol, from_far, str(n), p, 0) for n, p in zip(neighbours, ports[1:], strict=True)]
-        return [(protocol, from_far, str(customer), ports[0], from_port), *beside]
+        return [(protocol, from_far, str(customer), ports[0], from_port), *rest, *beside]
 
     listening, talking = (vantage.outside, vantage.inside) if out else (vantage.inside, vantage.outside)
     try:
-        answers = _converse(listening, listeners, talking, calls)
+        answers = _converse(listening, listeners, talking, calls, all_of=len(siblings or ()))
     except (OSError, ValueError, subprocess.SubprocessError) as why:
         return _not_probed(f"The probe could not be made: {why}.")
-    target, rest = answers[0], [a for a in answers[1:] if a != "unusable"]
+    beyond = 1 + len(siblings or ())
+    target, same_port, rest = answers[0], answers[1:beyond], [a for a in answers[beyond:] if a != "unusable"]
     where = "out" if out else "in"
     told = {"connected": "gets through", "refused": "is refused", "silent": "gets no answer"}
     stopped = {"connected": False, "refused": True, "silent": True}.get(target)
-    neighbour = {"connected": True, "refused": False, "silent": False}.get(rest[0]) if rest else None
+    works = {"connected": True, "refused": False, "silent": False}
+    neighbour = works.get(rest[0]) if rest else None
+    rest_of_port = None if siblings is None else _all_or_none([works.get(answer) for answer in same_port])
     words = f"{where}: {rule.selector} {told.get(target, 'could not be tried')}"
     beside = f"its neighbour {told.get(rest[0], 'could not be tried')}" if rest else "no neighbour could be tried"
-    return ProbeResult(target_stopped=stopped, neighbour_works=neighbour, detail=f"{words}, {beside}.")
+    beside_works = neighbour
+    if rule.selector.narrowed:
+        neighbour = _all_or_none([rest_of_port, neighbour])
+        says = {True: "goes on", False: "is stopped too", None: "could not be tried"}[rest_of_port]
+        beside += f", the rest of the port {says}"
+    return ProbeResult(
+        target_stopped=stopped, neighbour_works=neighbour, detail=f"{words}, {beside}.", beside_works=beside_works
+    )
+
+
+def _siblings(
+    selector: Selector, far: Address, vantage: Vantage, *, taken: Callable[[Address, int], bool]
+) -> list[tuple[Address, int]] | None:
+    """(far end, source port or 0) of what is on the same port and not taken in; None where some of it cannot be tried.
+
+    One for each thing that makes it narrower than the port, so that whichever of them a device leaves out shows.
+    """
+    wanted = []
+    if selector.source_port is not None:
+        wanted.append([(far, 0)])
+    if selector.remote is not None:
+        wanted.append([(end, selector.source_port or 0) for end in _beyond(selector, vantage)])
+    found = [next((each for each in some if not taken(*each)), None) for some in wanted]
+    return None if None in found else [each for each in found if each is not None]
+
+
+def _beyond(selector: Selector, vantage: Vantage) -> list[Address]:
+    """The outside addresses that are not at its far end."""
+    remote = selector.remote
+    return [
+        a for a in vantage.outside_addresses if remote is not None and a.version == remote.version and a not in remote
+    ]
 
 
 def _neighbours(customer: Address, rule: Rule, touched: Callable[[Address], bool]) -> list[Address]:
@@ -168,7 +221,10 @@ def _converse(
     listeners: list[tuple[str, str, int]],
     talking: Sequence[str],
     calls: Callable[[list[int]], list[Call]],
+    *,
+    all_of: int = 0,
 ) -> list[str]:
+    """What became of each call: of the first, of `all_of` after it, and of the others until one of them connects."""
     python = (sys.executable, "-I", "-S", "-c")
     with subprocess.Popen(
         [*listening, *python, _LISTENER, json.dumps(listeners)],
@@ -190,7 +246,7 @@ def _converse(
                 raise ValueError("the target's port could not be listened on")
             wanted = calls([p or 0 for p in ports])
             done = subprocess.run(
-                [*talking, *python, _TALKER, json.dumps([_WAIT_SECONDS, wanted])],
+                [*talking, *python, _TALKER, json.dumps([_WAIT_SECONDS, wanted, all_of])],
                 capture_output=True,
                 text=True,
                 timeout=30,
@@ -245,7 +301,7 @@ while True:
 
 _TALKER = """
 import json, socket, struct, sys
-wait, wanted = json.loads(sys.argv[1])
+wait, wanted, all_of = json.loads(sys.argv[1])
 answers, works = [], False
 for n, (protocol, source, host, port, from_port) in enumerate(wanted):
     if n > 0 and (works or not port):
@@ -276,6 +332,6 @@ for n, (protocol, source, host, port, from_port) in enumerate(wanted):
             answers.append("refused")
         except OSError:
             answers.append("unusable" if n else "silent")
-    works = n > 0 and answers[-1] == "connected"
+    works = n > all_of and answers[-1] == "connected"
 print(json.dumps(answers))
 """

@@ -24,6 +24,8 @@ TURNS = 12
 """In so many rounds everything is asked for that can never be shown in force: once a minute."""
 FEW = 20
 """Changes that are carried out by themselves, between two whole rounds."""
+VETTED_ANEW_MAX = 5
+"""So often one round vets what is wanted, if that changes while it is vetted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ def reconcile(
     # and is still under way somewhere, do nothing there any more.
     if todo or before.generation < plan.generation:
         try:
-            operations.record_intent(plan, todo, fence=fence, at=at)
+            operations.record_intent(plan, todo, fence=fence, at=at, let_pass_by=limits.overridden_by or ())
             driver.carry_out(plan, steps=todo, at=at)
         except PlanOutdated:
             return Reconciled(device=driver.device, generation=plan.generation, refused=refused, held_back=held_back)
@@ -164,7 +166,7 @@ def hasten(
         sent = queries.sent_lately(driver.device, since=at - guards.FUSE_LASTS)
         return held and not fused(driver.device, customers, sent, limits=limits, at=at)
 
-    few = operations.plan_few(fence, most=FEW, may=may, at=at)
+    few = operations.plan_few(fence, most=FEW, may=may, at=at, let_pass_by=limits.overridden_by or ())
     if few is None:
         return None
     todo = (
@@ -195,23 +197,31 @@ def hasten(
 def _guarded(
     plan: Plan, seen: Observation, driver: Driver, fence: Fence, limits: Limits, at: datetime
 ) -> tuple[Plan, tuple[str, ...], str]:
-    """The plan without what may never be sent and what must wait; what was refused; why the rest waits."""
-    refused = estranged(plan, limits, seen=seen, max_proof=driver.max_proof) | fence.vetting.refused(
-        plan.rules, limits, driver=driver
-    )
-    for key, why in refused.items():
-        operations.refuse_measure(key, why=why, fence=fence, at=at)
-    if refused:
-        plan = operations.next_plan(fence, at=at)
+    """The plan without what may never be sent and what must wait; what was refused; why the rest waits.
 
-    new = _never_sent(plan, seen)
-    sent = queries.sent_lately(plan.device, since=at - guards.FUSE_LASTS) if new else []
-    held_back = fused(plan.device, list(new.values()), sent, limits=limits, at=at)
-    if operations.hold_back(fence, why=held_back, at=at):
+    Whatever is wanted anew meanwhile may come with each plan: one that was not vetted and counted itself is not told.
+    """
+    refused: list[str] = []
+    held_back = ""
+    for _ in range(VETTED_ANEW_MAX):
+        no_more = estranged(plan, limits, seen=seen, max_proof=driver.max_proof) | fence.vetting.refused(
+            plan.rules, limits, driver=driver
+        )
+        for key, why in no_more.items():
+            operations.refuse_measure(key, why=why, fence=fence, at=at)
+        refused += no_more
+        if not no_more:
+            new = _never_sent(plan, seen)
+            sent = queries.sent_lately(plan.device, since=at - guards.FUSE_LASTS) if new else []
+            held_back = fused(plan.device, list(new.values()), sent, limits=limits, at=at)
+            if not operations.hold_back(fence, why=held_back, at=at):
+                if held_back:
+                    plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
+                return plan, tuple(refused), held_back
         plan = operations.next_plan(fence, at=at)
-    if held_back:
-        plan = replace(plan, rules=tuple(rule for rule in plan.rules if rule.measure not in new))
-    return plan, tuple(refused), held_back
+    # It changes faster than it is vetted: what the device does not hold already waits for the next round.
+    there = {key for key, _ in seen.rules}
+    return replace(plan, rules=tuple(r for r in plan.rules if r.measure in there)), tuple(refused), held_back
 
 
 def fused(device: str, new: Collection[str], sent: Collection[str], *, limits: Limits, at: datetime) -> str:

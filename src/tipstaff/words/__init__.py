@@ -80,6 +80,7 @@ from .measures import (
     Selector,
     Step,
     Urgency,
+    names_an_interface,
 )
 from .moments import Moment, NaiveInstant, require_aware
 from .people import STAFF_ROLES, Role
@@ -288,6 +289,7 @@ __all__ = [
     "is_of_logs",
     "machine_named",
     "machine_on",
+    "names_an_interface",
     "ranges",
     "require_aware",
     "session_name",

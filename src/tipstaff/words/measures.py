@@ -9,6 +9,11 @@ LIFTED_WHEN = "It is lifted as soon as the cause is reported fixed, or when the 
 """When a measure ends, as the record says it; letters say it in their reader's language."""
 
 
+def names_an_interface(network: IPv4Network | IPv6Network) -> bool:
+    """Whether it has a zone (RFC 4007, section 11), `2001:db8::7%eth0`: free text, and an address of one link only."""
+    return isinstance(network, IPv6Network) and network.network_address.scope_id is not None
+
+
 class Degree(enum.IntEnum):
     """How hard a measure is. Smaller is preferred."""
 
@@ -109,6 +114,8 @@ class Selector:
             raise ValueError("a far end and a source port belong to a network and a port")
         if self.remote is not None and self.network is not None and self.remote.version != self.network.version:
             raise ValueError("both ends are of one IP version")
+        if self.remote is not None and names_an_interface(self.remote):
+            raise ValueError("a far end names no interface")
 
     @property
     def narrowed(self) -> bool:
@@ -312,10 +319,14 @@ class ProbeResult:
     detail: str = ""
     target_free: bool | None = None
     """It gets through in every direction; left out, it is the opposite of `target_stopped`."""
+    beside_works: bool | None = None
+    """Something beside it got through, whatever becomes of the rest of its port; left out, as `neighbour_works`."""
 
     def __post_init__(self) -> None:
         if self.target_free is None and self.target_stopped is not None:
             object.__setattr__(self, "target_free", not self.target_stopped)
+        if self.beside_works is None:
+            object.__setattr__(self, "beside_works", self.neighbour_works)
 
     @property
     def proves_in_force(self) -> bool:
@@ -328,7 +339,7 @@ class ProbeResult:
     @property
     def contradicts_lift(self) -> bool:
         """The target is stopped somewhere while its neighbour works, so it is not the probe's own way that failed."""
-        return self.target_free is False and self.neighbour_works is True
+        return self.target_free is False and self.beside_works is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

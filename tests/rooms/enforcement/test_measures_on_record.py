@@ -198,6 +198,11 @@ def test_a_measure_of_before_that_had_no_end_gets_one_and_is_not_lifted_by_it(db
         found = {key: (until, left) for key, until, left in cursor.fetchall()}
     assert found[over][0] == NOON
     assert [round(found[key][1] / timedelta(hours=1)) for key in (stands, urgent)] == [7 * 24, 24]
+    for n, key in enumerate((stands, urgent), 1):
+        entry = entries_about(key)[-1]
+        assert (entry.what, entry.about) == ("measure.given_end", (key, f"C-00000{n}", f"acct-{n}"))
+        assert datetime.fromisoformat(str(entry.detail["until"])) == found[key][0]
+    assert "measure.given_end" not in said(over), "what is over keeps its history"
 
 
 def columns() -> list[str]:

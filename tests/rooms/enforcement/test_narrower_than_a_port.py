@@ -23,7 +23,9 @@ from tipstaff.enforcement.probing import Address, Vantage, obstacle
 from tipstaff.enforcement.routing import announcer
 from tipstaff.enforcement.routing.book import Book, Entry
 from tipstaff.enforcement.routing.routes import Kind, Route, merged, routes_of, supports
+from tipstaff.procedures.filtering import NotAFilter
 from tipstaff.testing.drivers import NOON, carry_out
+from tipstaff.web.console.filters import proposal_of
 from tipstaff.words import Degree, Direction, ProbeResult, Rule, Rung, Scope, Selector
 
 OWN = Limits(own=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
@@ -133,6 +135,21 @@ def test_guards_hold_for_it_too(more: dict[str, object], why: str) -> None:
     assert why in (refusal(replace(NARROW, **more), OWN) or "")  # type: ignore[arg-type]  # several kinds of value
 
 
+def test_an_end_that_names_an_interface_is_text_and_reaches_no_device() -> None:
+    zoned = [ip_network("2001:db8:f::9%x"), ip_network("2001:db8:f::9%x\nshutdown")]
+    ours = replace(PORT, network=ip_network("2001:db8::7"))
+    for end in zoned:
+        with pytest.raises(ValueError, match="names no interface"):
+            replace(ours, remote=end)
+        passed_by = replace(ours, remote=ip_network("2001:db8:f::9"))
+        object.__setattr__(passed_by, "remote", end)
+        assert "names an interface" in (refusal(passed_by, OWN) or "")
+        for network, far in ((str(end), "2001:db8:f::9"), ("2001:db8::7", str(end.network_address))):
+            form = {"network": network, "remote": far, "protocol": "tcp", "port": "25", "degree": "block"}
+            with pytest.raises(NotAFilter, match="no interface"):
+                proposal_of(form)
+
+
 def test_it_stops_no_more_than_it_says() -> None:
     assert _stops_all_of(PORT, NARROW, Degree.BLOCK)
     assert not _stops_all_of(NARROW, PORT, Degree.BLOCK)
@@ -140,7 +157,7 @@ def test_it_stops_no_more_than_it_says() -> None:
 
 
 def test_only_from_its_far_end_it_can_be_probed() -> None:
-    outside = (ip_network("203.0.113.9").network_address, ip_network("2001:db8:f::9").network_address)
+    outside = tuple(ip_network(end).network_address for end in ("203.0.113.9", "2001:db8:f::9", "203.0.113.10"))
     there = Vantage(inside=("x",), outside=("y",), outside_addresses=outside)
     assert obstacle(NARROW, Degree.BLOCK, there) == ""
     elsewhere = replace(NARROW, remote=ip_network("198.51.100.0/24"))

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -11,15 +11,17 @@ from django.contrib.auth.models import User
 from django.test import Client
 from typer.testing import CliRunner
 
+from tests.rooms.web.test_devices import EDGE
 from tests.rooms.web.test_devices import edge as edge
 from tipstaff import wiring
 from tipstaff.cli.main import app
 from tipstaff.enforcement.drivers.memory import MemoryTwin
+from tipstaff.enforcement.operations import plan_measure
 from tipstaff.enforcement.queries import list_filters
 from tipstaff.procedures.sighting import take
 from tipstaff.registry import operations as registry
 from tipstaff.web.roles import give_roles
-from tipstaff.words import FilterState, HoldingKind, Role, Tier
+from tipstaff.words import Candidate, Degree, FilterState, HoldingKind, Role, Tier
 
 JSON = "application/json"
 ASKED = {
@@ -123,3 +125,50 @@ def test_the_terminal_does_the_same_and_asks_who_it_is(shown: str, at: datetime)
     assert json.loads(run("list", "--json"))["state"] == "agreed"
     assert "taken out" in run("end", key, "--by", "eva", "--why", "Over.")
     assert "There is no filter F-9" in run("show", "F-9", exit_code=1)
+
+
+@pytest.mark.parametrize("way", ["form", "api", "terminal"])
+def test_one_far_end_and_one_source_port_are_told_as_they_were_asked_for(
+    shown: str, edge: MemoryTwin, at: datetime, way: str
+) -> None:
+    ole, emil = logged_in("ole"), logged_in("emil")
+    narrow = {"remote": "203.0.113.0/25", "source_port": "4000"}
+    if way == "form":
+        page = ole.post("/console/filters/propose", {**ASKED, **narrow, "remote": "2001:db8::9%x", "shown_by": shown},
+                        follow=True)  # fmt: skip
+        assert "Nothing was planned." in page.content.decode()
+        ole.post("/console/filters/propose", {**ASKED, **narrow, "shown_by": shown})
+    elif way == "api":
+        asked = {**ASKED, **narrow, "port": 445, "source_port": 4000, "lasts_hours": 24, "shown_by": [shown]}
+        assert ole.post("/api/filters", {**asked, "remote": "2001:db8::9%x"}, JSON).status_code == 422
+        made = ole.post("/api/filters", asked, JSON).json()
+        assert (made["remote"], made["source_port"]) == ("203.0.113.0/25", 4000)
+    else:
+        words = ["propose", "192.0.2.7", "--danger", "A worm.", "--hours", "24", "--protocol", "tcp", "--port", "445"]
+        words += ["--direction", "in", "--why-no-narrower", "It would go on.", "--shown-by", shown, "--by", "ole"]
+        done = CliRunner().invoke(app, ["filters", *words, "--remote", "203.0.113.0/25", "--source-port", "4000"])
+        assert done.exit_code == 0, done.output
+    [found] = list_filters()
+    assert (str(found.selector.remote), found.selector.source_port) == ("203.0.113.0/25", 4000)
+    if way != "form":
+        return
+    candidate = Candidate(
+        selector=found.selector, degree=Degree.BLOCK, device=EDGE, sufficient=True, others_hit=0, services_hit=0,
+        chosen=True, why="The narrowest.",
+    )  # fmt: skip
+    plan_measure(
+        case=found.key, customer="", candidates=[candidate], chosen=candidate, until=at + timedelta(hours=24),
+        lifted_when="It is over.", notice="L-000001", urgency=None, at=at, actor="emil",
+    )  # fmt: skip
+    for command in (("measures",), ("plan",), ("apply", "--dry-run"), ("apply",)):
+        told = CliRunner().invoke(app, [*command, "--json"])
+        assert told.exit_code == 0, (command, told.output, told.exception)
+        document = json.loads(told.output)
+        kept = document.get("selector") or document.get("rules", [{}])[0].get("selector")
+        if command in (("measures",), ("plan",)):
+            assert kept == {
+                "network": "192.0.2.7/32", "protocol": "tcp", "port": 445, "direction": "in",
+                "remote": "203.0.113.0/25", "source_port": 4000,
+            }  # fmt: skip
+    assert [words for _, words in edge.rules()] == [str(found.selector)]
+    assert emil.get("/console/measures").status_code == 200

@@ -170,7 +170,13 @@ class Announcer:
             own = target is not None and address in target
             return any(address in network and not (own and port is not None) for network, port in measured)
 
-        return probe_rule(rule, vantage=self._vantage, touched=touched)
+        others = [] if not rule.selector.narrowed else required.keys() - set(routes.routes_of(rule, self._kind))
+
+        def taken(way: Direction, customer: Address, far: Address, source_port: int) -> bool:
+            source, destination = (customer, far) if way is Direction.OUT else (far, customer)
+            return any(_stops(route, rule.selector, source, destination, source_port) for route in others)
+
+        return probe_rule(rule, vantage=self._vantage, touched=touched, taken=taken)
 
     def end_due(self, *, at: datetime) -> datetime | None:
         """Take away what has ended by now; when the next one ends. It is for the keeper, and for a timer.
@@ -314,6 +320,16 @@ class Announcer:
         )
 
     # Who sees to it that measures end when nobody else does.
+
+
+def _stops(route: Route, port_of: Selector, source: Address, destination: Address, source_port: int) -> bool:
+    """Whether an announcement stops packets between these two to the port of a selector."""
+    if route.port not in (None, port_of.port) or route.source_port not in (None, source_port):
+        return False
+    if route.protocol is not None and route.protocol != routes.NUMBERS[port_of.protocol or "tcp"]:
+        return False
+    one, other = (source, destination) if route.way == "from" else (destination, source)
+    return one in ip_network(route.network) and (route.remote is None or other in ip_network(route.remote))
 
 
 def _await(condition: Callable[[], bool], *, seconds: float) -> bool:

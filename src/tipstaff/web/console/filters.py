@@ -16,7 +16,7 @@ from tipstaff.enforcement import queries as enforcement
 from tipstaff.ledger import queries as ledger
 from tipstaff.procedures import filtering
 from tipstaff.procedures.filtering import NotAFilter
-from tipstaff.words import Degree, Direction, Filter, FilterState, Ground, Selector
+from tipstaff.words import Degree, Direction, Filter, FilterState, Ground, Selector, names_an_interface
 
 from ..asked import asked_text
 from ..roles import Ability, StaffRequest, needs
@@ -44,6 +44,8 @@ def proposal_of(form: Mapping[str, str]) -> dict[str, Any]:
         remote = ip_network(far, strict=True) if far else None
     except ValueError as why:
         raise NotAFilter(f"{why}.") from why
+    if any(names_an_interface(each) for each in (network, remote) if each is not None):
+        raise NotAFilter("A filter's addresses name no interface behind a %.")
     if (remote or source_port) and (port is None or (remote is not None and remote.version != network.version)):
         raise NotAFilter("A far end, of the same IP version, and a source port go with a port.")
     try:

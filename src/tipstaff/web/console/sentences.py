@@ -496,6 +496,7 @@ _KNOWN: Mapping[str, tuple[str, str, Callable[[Entry], str]]] = MappingProxyType
         "measure.neighbour_harmed": ("Its neighbour is stopped too", "red", _measure),
         "measure.unshown": ("Not shown to be in force", "amber", _measure),
         "measure.lifting": ("Measure being lifted", "blue", _measure),
+        "measure.given_end": ("Measure given an end", "amber", _says("why")),
         "measure.prolonged": ("Measure prolonged", "amber", _says("why")),
         "measure.still_stopped": ("Lifted, yet still stopped", "red", _measure),
         "measure.taken_as_lifted": ("Taken as lifted", "blue", _measure),

@@ -28,6 +28,7 @@ def _speaker(given: Options, kind: Kind) -> GoBgp:
             'for example "64500:7".'
         )
     return GoBgp(
+        device=given.device,
         command=(given.text("gobgp", "gobgp"), "--target", given.text("target", "unix:///run/gobgpd.sock")),
         kind=kind,
         mark=(int(halves[0]), int(halves[1])),

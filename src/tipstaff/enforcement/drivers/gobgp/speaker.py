@@ -30,6 +30,7 @@ class GoBgp:
     def __init__(
         self,
         *,
+        device: str,
         command: Sequence[str],
         kind: Kind,
         mark: tuple[int, int],
@@ -37,7 +38,7 @@ class GoBgp:
         sessions: Sequence[str],
         timeout_seconds: float,
     ) -> None:
-        self._command = tuple(command)
+        self._device, self._command = device, tuple(command)
         self._kind = kind
         self._mark = (mark[0] << 16) | mark[1]
         self._mark_words = f"{mark[0]}:{mark[1]}"
@@ -119,7 +120,7 @@ class GoBgp:
 
     def _call(self, *words: str) -> str:
         try:
-            done = run_alone([*self._command, *words], timeout_seconds=self._timeout_seconds)
+            done = run_alone([*self._command, *words], device=self._device, timeout_seconds=self._timeout_seconds)
         except subprocess.TimeoutExpired as why:
             raise DeviceUnreachable(f"gobgp gave no answer in {self._timeout_seconds:g} s") from why
         except OSError as why:

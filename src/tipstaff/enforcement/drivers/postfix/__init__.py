@@ -266,7 +266,7 @@ class PostfixDriver:
         path = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
         try:
             done = run_alone(
-                command, timeout_seconds=self._timeout_seconds, errors="replace",
+                command, device=self.device, timeout_seconds=self._timeout_seconds, errors="replace",
                 env={**os.environ, "PATH": path, "LC_ALL": "C"},
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as why:

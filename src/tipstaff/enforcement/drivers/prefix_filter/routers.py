@@ -105,7 +105,7 @@ class FrrFilter(_Filter):
             os.chmod(file.name, 0o644)  # vtysh may run as somebody else.
             for how in (("-C",), ()):
                 command = [*self._vtysh, *how, "-f", file.name]
-                _run(command, self._timeout_seconds, refused="FRR refuses the list")
+                _run(command, self._timeout_seconds, device=self._shelf.device, refused="FRR refuses the list")
 
     def _line(self, network: str) -> str:
         return f"{'ipv6' if ':' in network else 'ip'} prefix-list {self._name} permit {network}"
@@ -126,7 +126,7 @@ class FrrFilter(_Filter):
 
     def _tell(self, commands: Sequence[str], *, refused: str) -> str:
         words = [word for command in commands for word in ("-c", command)]
-        return _run([*self._vtysh, *words], self._timeout_seconds, refused=refused)
+        return _run([*self._vtysh, *words], self._timeout_seconds, device=self._shelf.device, refused=refused)
 
     def _json(self, commands: Sequence[str]) -> list[dict[str, Any]]:
         """All that FRR answers: one object after the other."""
@@ -158,18 +158,18 @@ class HandedOver(_Filter):
 
     def load(self, book: Book) -> None:
         text = "".join(f"{line}\n" for line in self._text(book))
-        if self._check:
-            _run(self._check, self._timeout_seconds, refused="The check says no", given=text)
-        _run(self._hand_over, self._timeout_seconds, refused="The command that takes the text says no", given=text)
+        takes = (self._hand_over, "The command that takes the text says no")
+        for command, refused in ((self._check, "The check says no"), takes) if self._check else (takes,):
+            _run(command, self._timeout_seconds, device=self._shelf.device, refused=refused, given=text)
 
     def read(self) -> Held:
         """What the book says was handed over, or it would be pending. Nobody asks the router."""
         return Held(routes=frozenset(self._shelf.read().required))
 
 
-def _run(command: Sequence[str], timeout_seconds: float, *, refused: str, given: str | None = None) -> str:
+def _run(command: Sequence[str], timeout_seconds: float, *, device: str, refused: str, given: str | None = None) -> str:
     try:
-        done = run_alone(command, timeout_seconds=timeout_seconds, given=given)
+        done = run_alone(command, device=device, timeout_seconds=timeout_seconds, given=given)
     except subprocess.TimeoutExpired as why:
         raise DeviceUnreachable(f"{command[0]} gave no answer in {timeout_seconds:g} s") from why
     except OSError as why:
