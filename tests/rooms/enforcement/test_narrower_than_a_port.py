@@ -218,7 +218,7 @@ def test_no_neighbour_is_an_address_that_a_flow_stops_at_either_end(
     driver._shelf.write(Book(generation=1, entries=(entry,)))
     asked: list[Callable[[Address], bool]] = []
 
-    def asks(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool]) -> ProbeResult:
+    def asks(rule: Rule, *, vantage: Vantage, touched: Callable[[Address], bool], taken: object) -> ProbeResult:
         asked.append(touched)
         return ProbeResult(target_stopped=None, neighbour_works=None, detail="")
 
