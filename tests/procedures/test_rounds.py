@@ -14,8 +14,8 @@ AN_HOUR, A_DAY = 3600, 86_400
 EVERY_SECONDS = {
     "tick": jobs.TICK_SECONDS, "sweep": jobs.SWEEP_SECONDS, "seal_record": jobs.SEAL_SECONDS, "yields": AN_HOUR,
     "late_log_ins": A_DAY, "webhooks": jobs.SEAL_SECONDS, "figures": 300, "self_audits": A_DAY,
-    "first_uses": A_DAY, "late_news": A_DAY, "webhooks_of_the_gone": AN_HOUR, "our_clocks": jobs.CLOCKS_SECONDS,
-    "deadlines_near": 60,
+    "first_uses": A_DAY, "late_news": A_DAY, "newcomers": 600, "webhooks_of_the_gone": AN_HOUR,
+    "our_clocks": jobs.CLOCKS_SECONDS, "deadlines_near": 60,
 }  # fmt: skip
 
 

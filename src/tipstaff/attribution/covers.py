@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Max
+from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from .codes import OPEN
@@ -14,25 +14,49 @@ QUIET = 3600 * 1_000_000
 are, where it is one file that was read on: logs have quiet times."""
 SILENCES = 2
 """Between two files of a log that one was missing shows where all is silent for longer than so many times the longest
-silence within files that were read."""
-_DAY = 86_400 * 1_000_000
+silence within the files beside."""
+FEW = 16
+"""Fewer records than these do not tell how long a log is silent, where those on the other side do."""
 
 
-def quiet_between_files(source: int, covers: tuple[int, int], *, silence: int, error: int) -> int:
-    """For how long, in microseconds, a log may be silent between a file that speaks of `covers` and another one before
-    or after it, if none is missing between: as files of about that time were, and its clock may be wrong."""
-    first, last = covers
-    near = LoadRow.objects.filter(source_id=source, covers_from__lte=last + _DAY, covers_until__gte=first - _DAY)
-    longest = max(silence, near.aggregate(longest=Max("silence"))["longest"] or 0)
-    return min(QUIET, SILENCES * longest + 2 * error)
+def quiet_between_files(load: LoadRow, *, error: int) -> tuple[int, int]:
+    """For how long, in microseconds, a log may be silent before and after a file, if none is missing there: as it was
+    within the files on both sides, and its clock may be wrong.
+
+    The side on which it was silent for less counts, so that one quiet spell, or the night, hides nothing.
+    """
+    assert load.covers_from is not None, "it speaks of a time"
+    assert load.covers_until is not None, "it speaks of a time"
+    others = LoadRow.objects.filter(source_id=load.source_id, silence__isnull=False).exclude(pk=load.pk)
+    before = others.filter(covers_until__range=(load.covers_from - QUIET, load.covers_from)).order_by("-covers_until")
+    after = others.filter(covers_from__range=(load.covers_until, load.covers_until + QUIET)).order_by("covers_from")
+    own = load.silence or 0, load.records
+    quiet = [min(QUIET, SILENCES * _usual_silence(own, _beside(side)) + 2 * error) for side in (before, after)]
+    return quiet[0], quiet[1]
 
 
-def note_cover(source: int, covers: tuple[int, int], *, quiet: int = QUIET) -> tuple[int, int]:
+def _beside(nearest: QuerySet[LoadRow]) -> tuple[int, int]:
+    """(longest silence, records) of the nearest files of within an hour that hold enough records to tell."""
+    silence = records = 0
+    for one, count in nearest.values_list("silence", "records")[:FEW]:
+        silence, records = max(silence, one or 0), records + count
+        if records >= FEW:
+            break
+    return silence, records
+
+
+def _usual_silence(*sides: tuple[int, int]) -> int:
+    """How long a log was silent at most on the side where it was less; of two that hold few records, where more."""
+    telling = [silence for silence, records in sides if records >= FEW]
+    return min(telling) if telling else max(silence for silence, _ in sides)
+
+
+def note_cover(source: int, covers: tuple[int, int], *, quiet: tuple[int, int] = (QUIET, QUIET)) -> tuple[int, int]:
     """A source was read from one instant to another, in the caller's transaction: stretches that lie no more than
-    `quiet` apart become one, which is given back."""
+    `quiet` apart, before and after, become one, which is given back."""
     SourceRow.objects.select_for_update().get(pk=source)
     first, last = covers
-    touched = CoverRow.objects.filter(source_id=source, since__lte=last + quiet, until__gte=first - quiet)
+    touched = CoverRow.objects.filter(source_id=source, since__lte=last + quiet[1], until__gte=first - quiet[0])
     edges = list(touched.values_list("since", "until"))
     touched.delete()
     whole = min([first, *(s for s, _ in edges)]), max([last, *(u for _, u in edges)])

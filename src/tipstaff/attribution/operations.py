@@ -349,9 +349,9 @@ def _write(
     whole = None
     if batch.covers is not None:
         first, last = batch.covers
-        quiet = QUIET
+        quiet = QUIET, QUIET
         if source.rotated and not options.follows:
-            quiet = quiet_between_files(row.pk, batch.covers, silence=batch.silence, error=error)
+            quiet = quiet_between_files(load, error=error)
         if batch.goes_on_from is not None and 0 <= first - batch.goes_on_from <= QUIET:
             first = batch.goes_on_from
         whole = note_cover(row.pk, (first, last), quiet=quiet)

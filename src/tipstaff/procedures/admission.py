@@ -202,8 +202,9 @@ def _put_down(finding: LateUse, *, desk: Desk | None, at: datetime, actor: str) 
     """On record, and with the desk before the judge (row 32); whether it is new."""
     with transaction.atomic():
         new = registry.note_late_use(finding, at=at, actor=actor)
-        # A machine may have been sold, and its hardware address can be taken by anybody: a person looks at that.
-        if desk is not None and not finding.use.what.startswith(f"{SubjectKind.MAC} "):
+        # A circuit is a place, where somebody else may live now; a machine may have been sold, and its hardware address
+        # can be taken by anybody: a person looks at these.
+        if desk is not None and finding.use.kind is not UsageKind.LEASE:
             used_after_end(finding, desk=desk, at=at)
     return new
 

@@ -512,7 +512,8 @@ def end_service(
             beyond = Q(during__endswith__isnull=True) | Q(during__endswith__gt=service.ended_at)
             for row in model.objects.select_for_update().filter(beyond, service_id=key).order_by("pk"):
                 if not draft.by_person and is_a_persons(row):
-                    kept.append(f"{in_words(row)} stays as a person has set it")
+                    day = _day(service.ended_at)
+                    kept.append(f"{in_words(row)} stays as a person has set it, but names nobody since {day}")
                     continue
                 if row.during.lower < service.ended_at:
                     row.during = Range(row.during.lower, service.ended_at)

@@ -166,8 +166,9 @@ def _orders(customers: QuerySet[CustomerRow]) -> Iterator[Order]:
 
 
 def periods_of_addresses(network: Network, *, at: datetime) -> list[Period]:
-    """Who held all of a network, and when: the customers' own tier."""
-    rows = HoldingRow.objects.extra(
+    """Who held all of a network, and when: the customers' own tier. What a person's row says beyond the end of its
+    service accuses nobody: the next holder's row may have been refused for it."""
+    rows = HoldingRow.objects.select_related("service").extra(
         where=["prefix >>= %s::inet AND tier = 'customer' AND lower(during) <= %s"], params=[str(network), at]
     )
     return [
@@ -175,10 +176,15 @@ def periods_of_addresses(network: Network, *, at: datetime) -> list[Period]:
             customer=str(row.customer_id),
             held_from=row.during.lower,
             held_until=row.during.upper,
-            fixed=row.kind in ("static", "delegated"),
+            fixed=row.kind in ("static", "delegated") and not _beyond_its_service(row, at=at),
         )
         for row in rows
     ]
+
+
+def _beyond_its_service(row: HoldingRow, *, at: datetime) -> bool:
+    end, until = None if row.service is None else row.service.ended_at, row.during.upper
+    return end is not None and end <= at and (until is None or at < until)
 
 
 def periods_of_resources(kinds: Iterable[ResourceKind], name: str, *, source: str | None = None) -> list[Period]:
@@ -201,13 +207,13 @@ _HELD_AS = {
 
 def periods_of_subscriber(kind: SubjectKind, name: str, *, source: str) -> list[Period]:
     """Whose a log-in, circuit or machine was that `source` names so, and when, as the registry and the lists of
-    subscribers say; of a circuit that both leave out, whose service was at that port. As long as it was possible, for
-    nobody is to be accused of what may have been theirs still. An entry without a beginning counts from its first
-    reading."""
+    subscribers say, and of a circuit whose service was at that port, whatever the others say of it: a line that one
+    customer has given up is the next one's. As long as it was possible, for nobody is to be accused of what may have
+    been theirs still. An entry without a beginning counts from its first reading."""
     found = [*periods_of_resources([_HELD_AS[kind]], name, source=source), *_listed(kind, name)]
-    if found or kind is not SubjectKind.CIRCUIT:
+    if kind is not SubjectKind.CIRCUIT:
         return found
-    return [
+    return found + [
         Period(customer=s.customer, held_from=s.since or s.sure_from or _ALWAYS, held_until=s.until)
         for s in services_known_as([name])
     ]

@@ -4,16 +4,17 @@
 
 from django.db import connection
 
+from .rows import ATTRIBUTED
 from .spells import EVERY_SERVICE
 
-HOLDINGS = """
+HOLDINGS = f"""
 COPY (
     SELECT h.id, h.tier, h.kind, family(h.prefix) AS version, host(h.prefix) AS address, masklen(h.prefix) AS length,
         (extract(epoch FROM lower(h.during)) * 1000000)::bigint AS since,
         (extract(epoch FROM upper(h.during)) * 1000000)::bigint AS until,
         lower(h.ports) AS port_first, upper(h.ports) - 1 AS port_last, h.customer_id AS customer,
         h.service_id AS service, h.source
-    FROM registry_holdingrow h ORDER BY h.id
+    FROM {ATTRIBUTED} h WHERE NOT isempty(h.during) ORDER BY h.id
 ) TO STDOUT (FORMAT csv, HEADER)
 """
 SERVICES = f"""
@@ -52,7 +53,7 @@ COPY (
 
 
 def holdings_csv() -> bytes:
-    """Every holding; instants in microseconds since 1970."""
+    """Every holding, none beyond its service; instants in microseconds since 1970."""
     return _copied(HOLDINGS)
 
 

@@ -4,6 +4,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_network
@@ -80,6 +81,7 @@ from .past import (
 )
 from .planned import fetch_planned, fetch_together
 from .rows import (
+    ATTRIBUTED,
     HOLDING_COLUMNS,
     acceptance_of,
     customer_of,
@@ -172,8 +174,8 @@ __all__ = [
 ]
 
 COVERING = f"""
-SELECT {HOLDING_COLUMNS} FROM registry_holdingrow h
-WHERE h.prefix >>= %s::inet AND h.during && tstzrange(%s, %s, '[]')
+SELECT {HOLDING_COLUMNS} FROM (SELECT %s::inet AS address, tstzrange(%s, %s, '[]') AS at) asked
+JOIN {ATTRIBUTED} h ON h.prefix >>= asked.address AND h.stated && asked.at AND h.during && asked.at
 ORDER BY h.tier, lower(h.during), lower(h.ports), h.id
 """
 BEGIN = """
@@ -224,7 +226,8 @@ def get_service(key: str) -> Service | None:
 
 
 def holdings_covering(address: IPv4Address | IPv6Address, *, earliest: datetime, latest: datetime) -> list[Holding]:
-    """Every holding, of any tier, that covered `address` at an instant of [earliest, latest]."""
+    """Every holding, of any tier, that covered `address` at an instant of [earliest, latest]: none longer than its
+    service lasted."""
     return _holdings(*_covering(address, earliest, latest))
 
 
@@ -263,7 +266,8 @@ def holdings_covering_all(
         cursor.execute(
             f"""
             SELECT w.n, {HOLDING_COLUMNS} FROM unnest(%s::inet[]) WITH ORDINALITY w(address, n)
-            JOIN registry_holdingrow h ON h.prefix >>= w.address AND h.during && tstzrange(%s, %s, '[]')
+            CROSS JOIN (SELECT tstzrange(%s, %s, '[]') AS at) asked
+            JOIN {ATTRIBUTED} h ON h.prefix >>= w.address AND h.stated && asked.at AND h.during && asked.at
             ORDER BY w.n, h.tier, lower(h.during), lower(h.ports), h.id
             """,
             [[str(a) for a in wanted], require_aware(earliest), require_aware(latest)],
@@ -418,12 +422,21 @@ def sites_named(host_name: str, *, at: datetime) -> list[Site]:
 
 
 def sites_named_within(host_name: str, *, earliest: datetime, latest: datetime) -> list[Site]:
-    """Where a host name was answered, and for whom, at some instant of [earliest, latest], by its beginning."""
+    """Where a host name was answered, and for whom, at some instant of [earliest, latest], by its beginning: for nobody
+    any more after the end of their service."""
     rows = SiteRow.objects.filter(
         host_name=plain_host_name(host_name),
         during__overlap=Range(require_aware(earliest), require_aware(latest), "[]"),
     )
-    return sorted((site_of(row) for row in rows), key=lambda s: (s.since, str(s.address), s.customer))
+    sites = [site_of(row) for row in rows]
+    ends = service_ends({site.service for site in sites if site.service is not None})
+    sites = [s if (end := ends.get(s.service or "")) is None else _until(s, end) for s in sites]
+    sites = [s for s in sites if s.until is None or (s.since < s.until and earliest < s.until)]
+    return sorted(sites, key=lambda s: (s.since, str(s.address), s.customer))
+
+
+def _until(site: Site, end: datetime) -> Site:
+    return site if site.until is not None and site.until <= end else replace(site, until=end)
 
 
 def site_names(host_names: Iterable[str]) -> frozenset[str]:

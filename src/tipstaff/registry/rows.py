@@ -46,6 +46,16 @@ HOLDING_COLUMNS = """
     h.customer_id, h.service_id, h.source
 """
 
+ATTRIBUTED = """
+    (SELECT h.id, h.tier, h.kind, h.prefix, h.ports, h.customer_id, h.service_id, h.source, h.during AS stated,
+        CASE WHEN v.ended_at IS NULL OR upper(h.during) <= v.ended_at THEN h.during
+            ELSE h.during * tstzrange(NULL, v.ended_at) END AS during
+    FROM registry_holdingrow h LEFT JOIN registry_servicerow v ON v.key = h.service_id)
+"""
+"""The holdings as somebody is named by them: by none longer than its service lasted, though a person's row stands until
+a person ends it. Of a row that would begin only after it `during` is empty, which overlaps nothing. `stated` is what
+the index knows."""
+
 SCOPES = {
     "operator": "{0}.tier = 'operator' AND {0}.kind <> 'pool'",
     "pool": "{0}.tier = 'operator' AND {0}.kind = 'pool'",

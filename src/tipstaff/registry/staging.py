@@ -168,17 +168,23 @@ def drop_what_persons_set() -> list[Kept]:
         for number, holding in dropped.items():
             cursor.execute(
                 f"""
-                SELECT c.actor, to_char(c.at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), h.customer_id FROM {_BY_PERSON}
+                SELECT c.actor, to_char(c.at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), h.customer_id, v.key, v.ended_at
+                FROM {_BY_PERSON} LEFT JOIN registry_servicerow v
+                    ON v.key = h.service_id AND v.ended_at < coalesce(upper(h.during), 'infinity')
                 WHERE h.prefix && %s::cidr AND h.tier = %s AND h.during && tstzrange(%s, %s) ORDER BY c.at DESC LIMIT 1
                 """,
                 [str(holding.prefix), holding.tier, holding.held_from, holding.held_until],
             )
             found = cursor.fetchone()
-            actor, day, whose = found if found else ("a person", "", None)
+            actor, day, whose, service, ended = found if found else ("a person", "", None, None, None)
             why[number] = (
                 f"{holding.prefix} for {holding.customer or 'the operator'}: {actor} has set it for "
                 f"{whose or 'the operator'} on {day}, and that stands"
             )
+            if service is not None and ended is not None:
+                why[number] += (
+                    f", though {ended_words(service, ended)}: it names nobody since, so end it and read this again"
+                )
         return [Kept(holding, why[number]) for number, holding in sorted(dropped.items())]
 
 

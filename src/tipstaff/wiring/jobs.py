@@ -229,10 +229,15 @@ def first_uses(timestamp: int) -> None:
 @app.periodic(cron="41 2 * * *")
 @app.task(name="late_news", queue="clock", queueing_lock="late_news")
 def late_news(timestamp: int) -> None:
-    """Every night: whoever came since an edition was announced is told of it, and what was sealed since it was judged
-    again goes out of what replays list."""
-    editions.tell_newcomers(desk=wiring.desk(), at=wiring.now())
+    """Every night: what was sealed since it was judged again goes out of what replays list."""
     replays.forget_sealed()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="newcomers", queue="clock", queueing_lock="newcomers")
+def newcomers(timestamp: int) -> None:
+    """Every ten minutes: whoever came since an edition was announced is told of it, while it does not count yet."""
+    editions.tell_newcomers(desk=wiring.desk(), at=wiring.now())
 
 
 @app.periodic(cron="29 3 * * *")

@@ -254,16 +254,24 @@ def test_whoever_is_confirmed_alone_had_the_port_however_much_of_the_log_is_miss
 
 @pytest.mark.parametrize(
     ("files", "follows", "grade"),
-    [("abc", False, Grade.CONFIRMED), ("ac", False, Grade.AMBIGUOUS), ("ac", True, Grade.CONFIRMED)],
-)
+    [
+        ("abc", False, Grade.CONFIRMED), ("ac", False, Grade.AMBIGUOUS), ("ac", True, Grade.CONFIRMED),
+        ("nabc", False, Grade.CONFIRMED), ("nac", False, Grade.AMBIGUOUS), ("qac", False, Grade.AMBIGUOUS),
+    ],
+)  # fmt: skip
 def test_a_file_that_is_missing_between_two_of_a_busy_log_is_a_gap(files, follows, grade, tmp_path, operator):
     """Ten minutes' file is lost: who got the port in it for another server, and has it still, nobody saw. Whether none
-    is missing the log does not say, unless the operator does."""
+    is missing the log does not say, unless the operator does. That it was quieter in the night before, or just before,
+    hides nothing."""
     plan(tmp_path)
+    for name, before in (("n", 28_800.0), ("q", 2_700.0)):
+        if name in files:
+            quiet = [flow(50 + n, 3, n * 360.0 - before, n * 360.0 - before + 1.0, port=1690 + n) for n in range(2)]
+            read(tmp_path / name, log_of(quiet), lasts_seconds=1500.0, clock_error_seconds=1.0)
     busy = [flow(100 + n, 3, n * 5.0, n * 5.0 + 2.0, port=1700 + n % 50) for n in range(-400, 360)]
     lines = sorted(x for f in [*busy, flow(1, 1, 10.0, 1790.0)] for x in f.lines())
     until = {"a": 600.0, "b": 1200.0, "c": 1e9}
-    for name in files:
+    for name in files.lstrip("nq"):
         part = [text for at, text in lines if min(n for n, end in until.items() if at < end) == name]
         # It grows while it is read, which brings nothing of the missing one either.
         for written in (part[: len(part) // 2], part):
@@ -406,6 +414,26 @@ def test_messages_that_are_missing_by_their_numbers_are_a_gap(numbers, between, 
     if numbers == sorted(set(numbers)) or not any(numbers):
         told = [*before.missed, *((before.covers[1] if a is None else a, b) for a, b in after.missed)]
         assert instants(told) == between
+
+
+def test_messages_are_missed_after_a_set_of_options_whose_template_came_a_stretch_earlier():
+    """Options tell of the exporter, ever again; their records are counted as those of connections."""
+    template = struct.pack(">HHHHHHH", 400, 2, 1, 149, 4, 41, 8)
+    options = struct.pack(">HH", 3, 4 + len(template)) + template, struct.pack(">HHIQ", 400, 16, 1, 5)
+    stated, told = (
+        struct.pack(">HHIII", 10, 16 + len(one), 0, number, 7) + one
+        for one, number in zip(options, (2, 4), strict=True)
+    )
+    messages = numbered("nat-ipfix", [0, 2, 7])
+    cut = len(messages) - (len(numbered("nat-ipfix", [0, 2])) - len(numbered("nat-ipfix", [0])))
+    second = len(numbered("nat-ipfix", [0]))
+    ipfix = sources()["nat-ipfix"]
+    first = messages[:second] + stated + messages[second:cut]
+    for last, missing in ((5, False), (7, True)):
+        rest = told + numbered("nat-ipfix", [0, 2, last])[cut:]
+        header = ipfix.carry(ipfix.carry(b"", first[:second]), first[second:])
+        assert bool(ipfix.read(Stretch(rest, len(first), header), Options(source="x")).missed) is missing
+        assert bool(ipfix.read(Stretch(first + rest, 0), Options(source="x")).missed) is missing
 
 
 def test_sets_of_ipfix_whose_template_was_not_read_are_a_gap():

@@ -109,6 +109,28 @@ def test_a_port_given_to_another_changes_nothing_before(leases):
     assert said("10.0.0.1", moved)[0] is Grade.CONTRADICTED or said("10.0.0.1", moved)[0] is Grade.AMBIGUOUS
 
 
+def test_what_a_person_gave_names_nobody_after_its_service_ended_though_it_stays():
+    """The next customer's row is refused for it, and nobody is taken for the last one."""
+    service("svc-1", "acct-1", at=NOON - 50 * DAY)
+    ended = NOON - 2 * DAY
+    given = {
+        "tier": Tier.CUSTOMER,
+        "kind": HoldingKind.STATIC,
+        "customer": "acct-1",
+        "service": "svc-1",
+        "source": "desk",
+    }
+    for address, since in (("198.51.100.9/32", NOON - 40 * DAY), ("198.51.100.10/32", NOON - DAY)):
+        registry.hold(prefix=ip_network(address), held_from=since, **given, **by(NOON - 40 * DAY))
+    registry.end_service("svc-1", held_until=ended, origin=Origin.CRM, **by(ended))
+    rows = f"tier,kind,prefix,held_from,customer\ncustomer,static,198.51.100.9,{NOON - DAY:%Y-%m-%d},acct-2\n"
+    preview = registry.import_csv(rows.splitlines(keepends=True), source_name="crm.csv", **by(NOON))
+    assert [f"svc-1 has ended on {ended:%Y-%m-%d}" in row.why for row in preview.kept] == [True]
+    assert said("198.51.100.9", ended - DAY) == (Grade.CONFIRMED, "acct-1")
+    for address in ("198.51.100.9", "198.51.100.10"):
+        assert ask(address, NOON).customer is None
+
+
 def test_before_a_port_was_known_its_first_customer_is_only_probable(leases):
     leases("dla01/3")
     service("svc-1", "acct-1", "dla01/3", at=NOON)
@@ -276,7 +298,8 @@ def test_a_system_takes_nothing_away_that_a_person_has_set_for_after_the_end():
     }
     registry.hold(prefix=ip_network("198.51.100.8/32"), held_from=NOON + 4 * DAY, **more, **by(NOON))
     assert registry.end_service("svc-1", held_until=NOON, origin=Origin.CRM, **by(NOON)).holdings == 0
-    assert said("198.51.100.8", NOON + 5 * DAY) == (Grade.CONFIRMED, "acct-1")
+    assert [str(h.prefix) for h in queries.holdings_of("acct-1", at=NOON + 5 * DAY)] == ["198.51.100.8/32"]
+    assert ask("198.51.100.8", NOON + 5 * DAY).customer is None, "two say otherwise: whose it is a person says"
 
 
 @pytest.fixture

@@ -300,7 +300,18 @@ def test_a_systems_end_of_a_service_ends_nothing_that_a_person_has_set():
     take_in("tier,kind,prefix,held_from,customer,service\ncustomer,static,198.51.100.8,2026-01-01,acct-1,svc-1-1\n")
     ended = operations.end_service("svc-1-1", held_until=day(20), **crm)
     assert ended.holdings == 1
-    assert ended.kept == ("198.51.100.7 for acct-1 from 2026-01-01 00:00 UTC (registry) stays as a person has set it",)
+    stays = "198.51.100.7 for acct-1 from 2026-01-01 00:00 UTC (registry) stays as a person has set it"
+    assert ended.kept == (f"{stays}, but names nobody since 2026-01-21",)
+    refused = take_in("tier,kind,prefix,held_from,customer\ncustomer,static,198.51.100.7,2026-01-25,acct-2\n")
+    assert "svc-1-1 has ended on 2026-01-21" in refused.kept[0].why
+    address = ip_address("198.51.100.7")
+    for n, holder in ((19, ["acct-1"]), (30, [])):
+        one = queries.holdings_covering(address, earliest=day(n), latest=day(n))
+        many = queries.holdings_covering_all([address], earliest=day(n), latest=day(n))[address]
+        assert one == many
+        assert [h.customer for h in one if h.customer] == holder, n
+    over_the_end = queries.holdings_covering(address, earliest=day(19), latest=day(30))
+    assert [h.held_until for h in over_the_end if h.customer] == [day(20)]
     assert [str(h.prefix) for h in queries.holdings_of("acct-1", at=day(30))] == ["198.51.100.7/32"]
     # A person's own word ends both; after it no system tells otherwise.
     assert operations.end_service("svc-1-1", held_until=day(15), **LATER).holdings == 2

@@ -63,22 +63,24 @@ class Ipfix(Kind):
         return _framed(data, self.version)[1]
 
     def carry(self, header: bytes, data: bytes) -> bytes:
-        """The templates that were stated so far, as messages: a later stretch may use them."""
-        known: dict[tuple[int, int], bytes] = {}
+        """The templates that were stated so far, those of options too, as messages: a later stretch may use them."""
+        known: dict[tuple[int, int], tuple[int, bytes]] = {}
+        # Of options only how long their records are is asked, which NetFlow does not count.
+        carried = (TEMPLATES, OPTIONS_TEMPLATES) if self.version == VERSION else (TEMPLATES,)
         for piece in (header, data):
             for domain, _, number, body in _sets(piece, self.version):
-                if number == TEMPLATES:
-                    for id, _, record in _templates(body, self.version):
-                        known[domain, id] = record
+                if number in carried:
+                    for id, _, record in _templates(body, self.version, scoped=number == OPTIONS_TEMPLATES):
+                        known[domain, id] = number, record
         numbers = _Numbers(header, self.version)
         numbers.follow(data)
-        stated = b"".join(self._stated(domain, record) for (domain, _), record in known.items())
+        stated = b"".join(self._stated(domain, number, record) for (domain, _), (number, record) in known.items())
         return stated + b"".join(self._empty(domain, number) for domain, number in numbers.due.items())
 
-    def _stated(self, domain: int, record: bytes) -> bytes:
+    def _stated(self, domain: int, set_id: int, record: bytes) -> bytes:
         """A message that states one template."""
         length = 4 + len(record)
-        return struct.pack(">HHIIIHH", VERSION, HEADER + length, 0, 0, domain, TEMPLATES, length) + record
+        return struct.pack(">HHIIIHH", VERSION, HEADER + length, 0, 0, domain, set_id, length) + record
 
     def _empty(self, domain: int, number: int) -> bytes:
         """A message without a record: the next one's number is its own."""
@@ -118,8 +120,8 @@ class NetFlow(Ipfix):
     kind = "nat-netflow"
     version = VERSION_9
 
-    def _stated(self, domain: int, record: bytes) -> bytes:
-        return struct.pack(">HHIIIIHH", VERSION_9, 1, 0, 0, 0, domain, 0, 4 + len(record)) + record
+    def _stated(self, domain: int, set_id: int, record: bytes) -> bytes:
+        return struct.pack(">HHIIIIHH", VERSION_9, 1, 0, 0, 0, domain, set_id - TEMPLATES, 4 + len(record)) + record
 
     def _empty(self, domain: int, number: int) -> bytes:
         return struct.pack(">HHIIII", VERSION_9, 0, 0, 0, number, domain)
@@ -299,11 +301,18 @@ def _templates(body: bytes, version: int, *, scoped: bool = False) -> Iterator[t
 
 def _read(stretch: Stretch, version: int) -> _Read:
     """The data sets of a stretch by their templates, those of `header` known before it."""
-    found, known = _Read(), dict[tuple[int, int], Template]()
+    found, known, options = _Read(), dict[tuple[int, int], Template](), set[tuple[int, int]]()
     for data, offset in ((stretch.header, None), (stretch.data, stretch.offset)):
         for domain, place, number, body in _sets(data, version):
             if number == TEMPLATES:
-                known.update({(domain, id): fields for id, fields, _ in _templates(body, version)})
+                known.update(stated := {(domain, id): fields for id, fields, _ in _templates(body, version)})
+                options -= stated.keys()
+            elif number == OPTIONS_TEMPLATES and version == VERSION:
+                stated = {(domain, id): fields for id, fields, _ in _templates(body, version, scoped=True)}
+                options |= {key for key, fields in stated.items() if fields}
+                known = {key: fields for key, fields in known.items() if key not in stated}
+            elif (domain, number) in options:
+                continue  # It tells of the exporter, not of connections.
             elif number >= DATA and offset is not None:
                 template = known.get((domain, number), ())
                 if not template or (_EVENT in dict(template) and _why_not(template)):
