@@ -130,10 +130,13 @@ def _read_as(given: Given) -> str:
     allegations = allegations_from(given.form, clauses={c.id for c in in_force().clauses if c.judged})
     keep_back = "keep_back" in given.form
     complaint.correct_reading(
-        given.key, allegations=allegations, keep_back=keep_back, desk=given.desk, at=given.at, actor=given.actor
+        given.key, allegations=allegations, keep_back=keep_back, why=given.why if keep_back else "", desk=given.desk,
+        at=given.at, actor=given.actor,
     )  # fmt: skip
     if keep_back:
-        return f"{given.key} is counsel's: nobody is told of it before a ground for silence is on record, or has ended."
+        return (
+            f"{given.key} is counsel's, with your ground: when the clause's time ends it is late until they are told."
+        )
     return f"{given.key} was read as you said, and goes its way."
 
 
