@@ -135,7 +135,7 @@ def _read_as(given: Given) -> str:
     )  # fmt: skip
     if keep_back:
         return (
-            f"{given.key} is counsel's, with your ground: when the clause's time ends it is late until they are told."
+            f"{given.key} is counsel's, with your ground: late once its time has ended, until they are told."
         )
     return f"{given.key} was read as you said, and goes its way."
 
