@@ -134,9 +134,7 @@ def _read_as(given: Given) -> str:
         at=given.at, actor=given.actor,
     )  # fmt: skip
     if keep_back:
-        return (
-            f"{given.key} is counsel's, with your ground: late once its time has ended, until they are told."
-        )
+        return f"{given.key} is counsel's, with your ground: late once its time has ended, until they are told."
     return f"{given.key} was read as you said, and goes its way."
 
 
