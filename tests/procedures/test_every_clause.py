@@ -14,7 +14,7 @@ from tipstaff.intake.operations import open_report, store_reading
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.operations import store_evidence
 from tipstaff.ledger.queries import entries_about, get_raw
-from tipstaff.legal.queries import list_matters
+from tipstaff.legal.queries import late_matters, list_matters
 from tipstaff.policy import Clause, shipped_editions
 from tipstaff.policy.clauses import Opens, Subject
 from tipstaff.policy.deciding import SPEECH_ROWS
@@ -164,11 +164,21 @@ def test_a_notice_that_would_endanger_somebody_is_kept_back_on_a_ground_that_end
             complaint.correct_reading(report.key, keep_back=True, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
         assert office.report(report.key).outcome is ReportOutcome.WITH_A_PERSON
         return
-    complaint.correct_reading(report.key, keep_back=True, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
+    with pytest.raises(complaint.NoGround):
+        complaint.correct_reading(report.key, keep_back=True, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
+    with pytest.raises(complaint.NotKeptBack):
+        complaint.correct_reading(report.key, keep_back=True, why="x", at=NOON, **{**told, "allegations": ()})  # type: ignore[arg-type]  # as keywords
+    assert office.report(report.key).outcome is ReportOutcome.WITH_A_PERSON
+    danger = "He does not know where she lives."
+    complaint.correct_reading(report.key, keep_back=True, why=danger, at=NOON, **told)  # type: ignore[arg-type]  # as keywords
     office.post(at=NOON + HOUR)
     assert (office.cases(), office.letters_to("acct-1@customer.example.com")) == ([], [])
     [matter] = list_matters()
     assert (matter.report, matter.clause, matter.customer) == (report.key, clause, "acct-1")
+    ends = NOON + named.withheld_until
+    assert (matter.ground, matter.review_at) == (danger, ends)
+    assert late_matters(at=ends - HOUR) == []
+    assert late_matters(at=ends) == [matter], "it is not lost where counsel does nothing"
     office.roles = {"carla": frozenset({Role.COUNSEL})}
     silent = {"ground": "She fears for her life.", "desk": office.desk, "at": NOON, "actor": "carla"}
     with pytest.raises(NotAnswerable, match=f"within {named.withheld_until.days} days"):

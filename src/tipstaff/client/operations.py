@@ -1261,6 +1261,7 @@ class ReportReadAsIn(TypedDict):
     url: NotRequired[str]
     at: NotRequired[str]
     keep_back: NotRequired[bool]
+    why: NotRequired[str]
     as_read: NotRequired[str]
 
 

@@ -183,6 +183,8 @@ class LetterFacts:
     """Why there is a measure, in place of "no answer by the deadline"; a ground of urgency comes before both."""
     answered: bool = False
     """They answered us before the measure: it does not follow silence."""
+    lapsed: bool = False
+    """The measure ended by its own time, and its case has not."""
     measure_detail: str = ""
     """A sentence more about the measure, for instance how it was shown to be in force or lifted."""
     case_outcome: CaseOutcome | None = None
@@ -329,6 +331,7 @@ def _customer_context(facts: LetterFacts, tongue: "_Tongue", *, language: str) -
         "measure_lifted": tongue.instant(measure.lifted_at) if measure else "",
         "measure_why": clean(facts.measure_why, characters_max=1000),
         "answered": "yes" if facts.answered else "",
+        "lapsed": "yes" if facts.lapsed else "",
         "measure_detail": tongue.technical(clean(facts.measure_detail, characters_max=1000)),
         "lifted_when": tongue.lifted_when(clean(measure.lifted_when, characters_max=600)) if measure else "",
         "ground": tongue.words("grounds")[measure.urgency.ground.value] if measure and measure.urgency else "",

@@ -381,7 +381,10 @@ class Edition:
         return None, failed
 
     def failing(self, conduct: Conduct) -> tuple["Failing", ...]:
-        """The conditions that could not be worked out on the way to the clause that `clause_of` gives: none held."""
+        """The conditions that could not be worked out on the way to the clause that `clause_of` gives: none held.
+        Where a person cited the clause, no condition decided anything."""
+        if isinstance(conduct, Allegation) and conduct.cited is not None:
+            return ()
         found: list[Failing] = []
         measured = isinstance(conduct, Sighting)
         clauses = (

@@ -10,7 +10,7 @@ from tipstaff.cases import operations as cases
 from tipstaff.cases.queries import decisions_of, get_case, lineage_of, waiting_members
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.enforcement.operations import NoSuchMeasure, NotStanding, prolong, take_as_lifted, want_lifted
-from tipstaff.enforcement.queries import FILTERS, get_measure
+from tipstaff.enforcement.queries import FILTERS, get_measure, measures_of_case
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import incidents_with, reports_of_case
 from tipstaff.ledger.operations import record
@@ -48,6 +48,7 @@ from .suspension import (
     close,
     decider_of_measure,
     is_still_theirs,
+    lapsed_of,
     lasts_for,
     lift_all,
     plan_for,
@@ -324,9 +325,18 @@ def _go_ahead(case: Case, *, why: str, desk: Desk, at: datetime, actor: str) -> 
             lapsed_before=lapsed_before(case, desk=desk, at=at),
         )  # fmt: skip
         return
+    lapsed = bool(lapsed_of(measures_of_case(case.key)))
+    if planned:
+        record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
+    elif lapsed:
+        # They were told that it has ended: a new letter, with its own time to answer, comes before another.
+        cases.move_case(case.key, to=CaseState.NOTIFIED, at=at, actor=actor, why=why)
+    if lapsed:
+        told = tell_untold(case.key, desk=desk, at=at, actor=actor, anew=True)
+        if planned or told is not None:
+            return
     if not planned:
         raise NothingToPlan(case.key)
-    record("case.decided", at=at, actor=actor, about=[case.key, *planned], why=why)
 
 
 def promised_until(key: str) -> datetime | None:

@@ -11,6 +11,7 @@ from tipstaff.cases.operations import forget_matter, join_or_open, lock_case, ma
 from tipstaff.cases.queries import Member, lineage_of, members_of
 from tipstaff.cases.rules import OPEN, IllegalMove
 from tipstaff.editions.operations import blank_measures
+from tipstaff.enforcement.queries import measures_of_case
 from tipstaff.intake.authors import HEADER_OCTETS_MAX, Author, written_by_program
 from tipstaff.intake.operations import (
     AlreadyInACase,
@@ -80,11 +81,11 @@ from .judging import (
     weigh,
 )
 from .legal_form import check_forms
-from .letters import tell_complainant, tell_customer
+from .letters import notices_sent, tell_complainant, tell_customer
 from .lots import MANY, Lots
 from .offender import who_did_it
 from .replies import letter_answered, take_reply
-from .suspension import is_confirmed, left_to_of, terms_of, what_would_follow
+from .suspension import is_confirmed, lapsed_of, lapsed_on, left_to_of, terms_of, what_would_follow
 from .trust import Belief, check_sender, raise_alarm, reporter_of
 
 _UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
@@ -292,13 +293,14 @@ def _join(
 
 
 def tell_untold(
-    key: str, *, desk: Desk, at: datetime, actor: str, without: Collection[str] = frozenset()
+    key: str, *, desk: Desk, at: datetime, actor: str, without: Collection[str] = frozenset(), anew: bool = False
 ) -> str | None:
     """Write to the holder about every address of the case that no letter has named yet; the letter's key, if any.
 
     One letter for all of them: a report with fifty addresses is one letter, and so are 400 reports about one. What a
     letter has named already is not told again, and nothing is measured that no letter named. What waits for a person is
-    left out, and so is what is in `without`.
+    left out, and so is what is in `without`. What was named before a measure on it ended by its own time is told anew
+    when it is reported again; `anew` tells it now.
     """
     with transaction.atomic():
         case = lock_case(key)
@@ -308,7 +310,14 @@ def tell_untold(
         members = members_of(key)
         left = {k for k, m in members.items() if m.waits or m.told_by is not None or k in without}
         about = offenders_of(key) if left != members.keys() else {}
+        if anew and not about:
+            about = offenders_of(key)
         named = {about[k]: m.told_by for k, m in members.items() if m.told_by and k in about}
+        again = _told_before_a_lapse(case, members, named, desk=desk, at=at)
+        if not anew:
+            again &= {about[k] for k in members if k not in left and k in about}
+        named = {offender: letter for offender, letter in named.items() if offender not in again}
+        left -= {k for k, m in members.items() if about.get(k) in again and not m.waits and k not in without}
         untold = []
         for incident in (k for k in members if k not in left and k in about):
             known = named.get(about[incident])
@@ -320,10 +329,13 @@ def tell_untold(
             return None
         reports = reports_of_case(key)
         by_key = {matter.key: matter for matter in matters_of_case(key, reports=reports) if matter.key in members}
+        first = by_key[untold[0]]
+        # No clock brings back what has ended: a person decides on more.
+        follows = {} if about[untold[0]] in again else _next_step(case, first, list(by_key.values()), members, desk, at)
         written = tell_customer(
             LetterKind.NOTICE, case=case, customer=customer, reports=reports, desk=desk, at=at, actor=actor,
             once=f"notice:{key}:{untold[0]}:{len(letters_of_case(key))}", incidents=frozenset(untold),
-            more=_next_step(case, by_key[untold[0]], list(by_key.values()), members, desk, at),
+            more=follows,
         )  # fmt: skip
         if written is not None:
             mark_told(key, incidents=untold, letter=written)
@@ -341,6 +353,27 @@ def _told_before(incident: Incident, report: Report) -> Incident | None:
         in_a_case=True,
     )
     return get_incident(key) if key is not None else None
+
+
+def _told_before_a_lapse(
+    case: Case, members: Mapping[str, Member], named: Mapping[str, str], *, desk: Desk, at: datetime
+) -> set[str]:  # fmt: skip
+    """Those of what letters have `named` whose letter is older than the end of a measure on it, that came by its own
+    time."""
+    lapsed = lapsed_of(measures_of_case(case.key))
+    if not lapsed:
+        return set()
+    sent = notices_sent(case.key)
+    spent = set()
+    for matter in matters_of_case(case.key):
+        offender = matter.conduct.offender
+        told_at = sent.get(named.get(offender, ""))
+        if told_at is None or offender in spent or matter.key not in members:
+            continue
+        ended = lapsed_on(matter.conduct, terms_of(case, members[matter.key]), lapsed=lapsed, desk=desk, at=at)
+        if ended is not None and told_at <= ended:
+            spent.add(offender)
+    return spent
 
 
 def _next_step(
@@ -412,23 +445,31 @@ class NotKeptBack(ValueError):
     """No notice under this clause may be kept back: name one whose notice its edition lets be withheld on a ground."""
 
 
+class NoGround(ValueError):
+    """Say why our notice would put somebody in danger: a notice is kept back on a ground, and for a time."""
+
+
 def correct_reading(
-    key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str, keep_back: bool = False
-) -> None:
+    key: str, *, allegations: tuple[Allegation, ...], desk: Desk, at: datetime, actor: str, keep_back: bool = False,
+    why: str = "",
+) -> None:  # fmt: skip
     """A person says what a report alleges; it is then judged like any other. Left without a time, it keeps the one that
     the report states, or the words of one that was not understood.
 
-    With `keep_back` our notice would put somebody in danger: it goes to counsel, who names a ground for silence that
-    ends (row 29). Raise NotKeptBack where a clause of theirs lets no notice be withheld.
+    With `keep_back` our notice would put somebody in danger, and `why` says how: it goes to counsel, and the silence
+    ends with the clause's time unless counsel names a ground anew (row 29). Raise NotKeptBack where a clause of theirs
+    lets no notice be withheld, NoGround without a reason.
     """
     if any(a.type in SEALED_TYPES for a in allegations):
         seal_by_hand(key, desk=desk, at=at, actor=actor)
         return
     if keep_back and not _may_be_kept_back(allegations, desk=desk, at=at):
         raise NotKeptBack(NotKeptBack.__doc__)
+    if keep_back and not why.strip():
+        raise NoGround(NoGround.__doc__)
     alone = allegations if keep_back else for_counsel_alone(allegations, desk=desk, at=at)
     if alone:
-        give_to_counsel(key, allegations=alone, desk=desk, at=at, actor=actor)
+        give_to_counsel(key, allegations=alone, ground=why.strip() if keep_back else "", desk=desk, at=at, actor=actor)
         return
     before = get_report(key)
     stated = [i.allegation for i in before.incidents] if before else []
@@ -508,13 +549,15 @@ def for_counsel_alone(allegations: Iterable[Allegation], *, desk: Desk, at: date
 def _may_be_kept_back(allegations: Iterable[Allegation], *, desk: Desk, at: datetime) -> bool:
     edition = edition_to_go_by(desk.editions, at=at)
     named = [edition.clause_named(each.cited or "") for each in allegations]
-    return all(clause is not None and clause.withheld_until is not None for clause in named)
+    return bool(named) and all(clause is not None and clause.withheld_until is not None for clause in named)
 
 
-def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, at: datetime, actor: str) -> None:
+def give_to_counsel(
+    key: str, *, allegations: Iterable[Allegation], desk: Desk, at: datetime, actor: str, ground: str = ""
+) -> None:  # fmt: skip
     """A person names a clause under which counsel alone reads these: the report's words go to the sealed queue, and
     where and when it was, with whoever held that address, to the legal register. No case, job or letter comes of it by
-    itself.
+    itself. With a `ground` for silence the matter is late once the clause's time for it has ended, until they are told.
 
     What was made of the report so far goes out of sight, as in `seal_by_hand`.
     """
@@ -527,6 +570,8 @@ def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, 
         seal_by_hand(key, desk=desk, at=at, actor=actor, reason=ReadingReason.COUNSEL_ALONE)
         for each in allegations:
             assert each.cited is not None, "a person named its clause"
+            clause = edition.clause_named(each.cited)
+            withheld = clause.withheld_until if clause is not None and ground else None
             moment = each.moment or stated
             found = who_did_it(replace(each, moment=moment), received_at=report.received_at)
             open_matter(
@@ -536,6 +581,7 @@ def give_to_counsel(key: str, *, allegations: Iterable[Allegation], desk: Desk, 
                 protocol=each.protocol or "", used_at=moment.at if moment is not None else None,
                 error_seconds=moment.error_seconds if moment is not None else 0.0, url=each.url or "",
                 grade=found.grade.value, reason=found.reason.value, customer=found.customer or "",
+                ground=ground[:2000] if withheld else "", review_at=at + withheld if withheld else None,
             )  # fmt: skip
 
 

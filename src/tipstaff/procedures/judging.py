@@ -8,7 +8,7 @@ from datetime import datetime
 from tipstaff.cases.queries import strikes_of
 from tipstaff.intake.queries import offenders_of_case, reports_of_case
 from tipstaff.ledger.operations import Step, record_all
-from tipstaff.ledger.queries import count_about, latest_about
+from tipstaff.ledger.queries import count_about, latest_about, newest_about
 from tipstaff.policy import Clause, Edition, edition_to_go_by, judge
 from tipstaff.policy.past import keep_question
 from tipstaff.policy.replay import treatment_digest, treatment_of
@@ -251,7 +251,9 @@ def failed_of(edition: Edition, *, since: datetime | None = None) -> list[Failed
         for clause in edition.clauses
         if clause.when is not None or clause.found_when is not None
     }
-    newest = latest_about(keys, what=[FAILED])
+    # What anybody may not see is left out, so the newest is asked again of those that they may.
+    shown = {key: newest_about(key, what=FAILED, limit=1) for key in latest_about(keys, what=[FAILED])}
+    newest = {key: entries[0] for key, entries in shown.items() if entries}
     return sorted(
         (
             FailedCondition(

@@ -11,6 +11,7 @@ from tipstaff.cases import rules
 from tipstaff.cases.operations import lock_case, mark_told, move_case, start_due
 from tipstaff.cases.queries import cases_of_letter, get_case, list_in, list_without_due, told_incidents
 from tipstaff.ledger.operations import record
+from tipstaff.ledger.queries import entries_of
 from tipstaff.notices.addresses import mailable
 from tipstaff.notices.operations import recover_interrupted, release_held, withdraw_unsent
 from tipstaff.notices.queries import letters_of_case, oldest_held
@@ -149,8 +150,14 @@ def start_clock(key: str, *, desk: Desk) -> None:
 
 
 def _start_again(case: Case, *, desk: Desk) -> None:
-    """After a dispute that was not upheld: the new time runs from the reminder's handing over."""
-    newest = next((x for x in reversed(letters_of_case(case.key)) if x.kind is LetterKind.REMINDER), None)
+    """After a dispute that was not upheld the new time runs from the reminder's handing over; after a measure that
+    ended by its own time, from the new notice's."""
+    letters = letters_of_case(case.key)
+    newest = next((x for x in reversed(letters) if x.kind is LetterKind.REMINDER), None)
+    began = max((e.at for e in entries_of(case.key, what=[f"case.{CaseState.NOTIFIED}"])), default=None)
+    if began is not None and (newest is None or newest.created_at < began):
+        since = (x for x in letters if x.kind is LetterKind.NOTICE and x.created_at >= began and _arrived(x))
+        newest = next(since, None)
     if newest is None or not _arrived(newest):
         return  # An older one promised a time that is over; the new one begins when this letter has arrived.
     assert newest.sent_at is not None, "what was sent has its time"

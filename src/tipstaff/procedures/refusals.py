@@ -39,7 +39,7 @@ from tipstaff.sensors.operations import NoSuchSighting, NotLeftToAPerson
 
 from .answers import AnswerTooLong
 from .casework import AlreadyEnding, NothingToPlan, NothingWaits, NothingWasSaid, OwnDecision, ProposalLapsed
-from .complaint import NotKeptBack, ReadAnew
+from .complaint import NoGround, NotKeptBack, ReadAnew
 from .editions import ExamplesDoNotHold
 from .our_clocks import NoSuchClock, NothingToTell
 from .suspension import NotWarned, NotYourDecision
@@ -58,6 +58,7 @@ __all__ = [
     "ExamplesDoNotHold",
     "IllegalMove",
     "NameTaken",
+    "NoGround",
     "NoSuchCase",
     "NoSuchClock",
     "NoSuchColleague",

@@ -27,7 +27,7 @@ from tipstaff.cases.queries import (
     strikes_of,
     told_incidents,
 )
-from tipstaff.cases.rules import IllegalMove, outcome_when_fixed, stricter, watch_is_over
+from tipstaff.cases.rules import OPEN, IllegalMove, outcome_when_fixed, stricter, watch_is_over
 from tipstaff.enforcement.guards import shared_by_now, what_of
 from tipstaff.enforcement.operations import mark_told, plan_measure, want_lifted
 from tipstaff.enforcement.queries import (
@@ -186,7 +186,8 @@ def plan_for(
     as where a candidate would hit somebody else, or the edition has two people decide: that one is `agreed_by`; without
     one, whoever asks for it gets TakesTwoPeople with a sentence. With `only`, nothing is weighed but what these letters
     have named. The clock never brings back what was in force and was lifted: whoever lifted it knew why, so a person
-    decides on more. Raise NotWarned without a warning and without urgency.
+    decides on more. Nor does anybody on the notice of a measure that ended by its own time: a new one comes first.
+    Raise NotWarned without a warning and without urgency.
     """
     case = lock_case(key)
     sent = notices_sent(key)
@@ -195,13 +196,22 @@ def plan_for(
     by_clock = actor == "worker"
     planned: list[str] = []
     why_not: list[str] = []
-    covered = {m.selector for m in measures_of_case(key) if m.state in _TRIED or (by_clock and _was_lifted(m))}
+    measures = measures_of_case(key)
+    tried = {m.selector for m in measures if m.state in _TRIED}
+    covered = tried | {m.selector for m in measures if by_clock and _was_lifted(m)}
+    lapsed = lapsed_of(measures)
     for allegation, letter, left_to, terms in resources_of(case):
         if only is not None and letter not in only:
             continue
         answered_by = (
             max(answer_due(each, told_at=sent[letter], desk=desk) for each in (case, terms)) if letter in sent else None
         )
+        ended = lapsed_on(allegation, terms, lapsed=lapsed, desk=desk, at=at)
+        if answered_by is not None and ended is not None and sent[letter or ""] <= ended:
+            why_not.append(
+                f"What was in force on {allegation.offender} ended by its own time: a new letter comes first."
+            )
+            answered_by = None
         stands_on = footing(notice=letter or None, answer_by=answered_by, urgency=urgency, at=at)
         if stands_on is None:
             continue
@@ -219,6 +229,8 @@ def plan_for(
             why_not.append(f"{case.customer} no longer holds {allegation.source}.")
             continue
         if chosen and all(c.selector in covered for c in chosen):
+            if not all(c.selector in tried for c in chosen):
+                why_not.append(f"What was in force on {allegation.offender} was lifted: a person decides on more.")
             continue
         record(
             "measure.weighed", at=at, actor=actor, about=[key], resource=allegation.offender,
@@ -278,6 +290,28 @@ def plan_for(
 
 def _was_lifted(measure: Measure) -> bool:
     return measure.in_force_at is not None and measure.lifted_at is not None
+
+
+def lapsed_of(measures: Iterable[Measure]) -> list[Measure]:
+    """Those that were in force until their own time was over: nobody lifted them because something was fixed."""
+    return [measure for measure in measures if _ran_out(measure, lasts=timedelta())]
+
+
+def lapsed_on(
+    conduct: Conduct, terms: Case, *, lapsed: Sequence[Measure], desk: Desk, at: datetime
+) -> datetime | None:  # fmt: skip
+    """When the last of the `lapsed` that was on this ended, None where none was. What the holder was told before that
+    warns of no further measure: they were told that it has ended."""
+    if not lapsed:
+        return None
+    selectors = {candidate.selector for candidate in weigh_case(terms, conduct, desk=desk, at=at)}
+    address = None if conduct.source is None else ip_network(conduct.source)
+    ends = [
+        m.until
+        for m in lapsed
+        if m.until is not None and (m.selector in selectors or (address is not None and m.selector.network == address))
+    ]
+    return max(ends, default=None)
 
 
 def what_would_follow(
@@ -704,7 +738,16 @@ def _follow_planned(key: str, *, at: datetime) -> None:
 
 def _follow_in_force(key: str, *, at: datetime) -> None:
     measures = measures_of_case(key)
-    if measures and all(m.state in (MeasureState.LIFTED, MeasureState.FAILED) for m in measures):
+    waiting = f"case.{CaseState.WAITING_PERSON}"
+    unasked = [m for m in lapsed_of(measures) if not has_entry(m.key, what=waiting)]
+    if unasked:
+        # What else is in force says nothing of this one: whether it goes on is looked at now, once for each.
+        what = ", ".join(what_of(m.selector) for m in unasked)
+        move_case(
+            key, to=CaseState.WAITING_PERSON, at=at, actor="worker", about=tuple(m.key for m in unasked),
+            why=f"The measure on {what} ended by its own time; a person decides whether another is needed.",
+        )  # fmt: skip
+    elif measures and all(m.state in (MeasureState.LIFTED, MeasureState.FAILED) for m in measures):
         move_case(
             key, to=CaseState.WAITING_PERSON, at=at, actor="worker",
             why="The measure has ended; a person decides whether the case is closed or another is needed.",
@@ -780,6 +823,7 @@ def _tell_of_measure(kind: LetterKind, case: Case, measure: Measure, *, desk: De
             more={
                 "measure_detail": measure.proof_detail, "measure_why": _why_for_customer(measure),
                 "answered": bool(case.answer) or has_entry(case.key, what="letter.replied", by="customer"),
+                "lapsed": kind is LetterKind.MEASURE_LIFTED and case.state in OPEN and bool(lapsed_of([measure])),
             },
         )  # fmt: skip
 

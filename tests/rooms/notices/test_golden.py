@@ -92,6 +92,12 @@ def test_a_measure_taken_at_once_reads_as_reviewed(language: str, facts: LetterF
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_measure_that_ended_by_its_own_time_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
+    lapsed = replace(facts, language=language, lapsed=True)
+    must_read_as_reviewed(f"measure_lifted-lapsed.{language}", compose(LetterKind.MEASURE_LIFTED, facts=lapsed))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_an_outcome_of_a_report_with_several_incidents_reads_as_reviewed(language: str, facts: LetterFacts) -> None:
     outcomes = [ReportOutcome.MEASURE_TAKEN, ReportOutcome.NOT_OURS, *[ReportOutcome.FORWARDED] * 10]
     incidents = tuple(
@@ -163,6 +169,7 @@ def test_every_golden_letter_is_one_that_a_test_composes() -> None:
             "notice-page",
             "notice-measured",
             "notice-reasons",
+            "measure_lifted-lapsed",
             "measure_taken-urgent",
             "outcome-several",
             "acknowledgement-why",

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_what_was_measured_and_no_condition_could_be_worked_out_of_is_a_persons(
     assert edition.failing(seen) == (
         Failing(clause="network.scanning", key="found_when", why="it compares what is not of one kind"),
     )
+
+
+def test_a_condition_decides_nothing_where_a_person_cited_the_clause() -> None:
+    edition = shipped_editions()[-1]
+    told = Allegation(type="messaging/spam", source=ip_address("192.0.2.7"))
+    found = edition.clause_for(told)
+    assert found is not None
+    bad = replace(found, when=read_condition("report.type > 1"))
+    edition = replace(edition, clauses=tuple(bad if c.id == bad.id else c for c in edition.clauses))
+    assert [each.clause for each in edition.failing(told)] == [bad.id]
+    assert edition.failing(replace(told, cited=bad.id)) == ()
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,12 @@ from tipstaff.cases.models import CaseRow, MemberRow
 from tipstaff.enforcement.models import DeviceRow, MeasureRow
 from tipstaff.enforcement.queries import count_wanted_on, list_measures
 from tipstaff.host.viewing import hidden, hiding
-from tipstaff.intake.queries import list_reports
+from tipstaff.intake.queries import list_reports, reports_of_case
 from tipstaff.ledger.operations import record, seal_entries
 from tipstaff.ledger.queries import entries_of
 from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import hooks
+from tipstaff.procedures.judging import condition_of
 from tipstaff.procedures.sealed import QUEUE, VIEWED, closed_among, closed_groups, keys_hidden
 from tipstaff.sensors.models import SightingRow
 from tipstaff.web import eyes
@@ -66,6 +67,11 @@ def closed(day: ModuleType, monkeypatch: pytest.MonkeyPatch) -> CaseRow:
         key="S-000001", sensor="flows", name=MARK, digest="0" * 64, evidence="1" * 64, line=1, case=row.key, kind="x",
         received_at=row.opened_at, moment_at=row.opened_at, moment_error_seconds=1, source=row.resource,
         disposition="open_case", type=row.type,
+    )  # fmt: skip
+    report = reports_of_case(row.key)[0].key
+    record(
+        "condition.failed", at=row.opened_at, actor="worker", edition="2026-01", clause="network.scanning", why=MARK,
+        about=[f"{report}.1", report, condition_of("2026-01", "network.scanning")], condition="when",
     )  # fmt: skip
     CaseRow.objects.filter(group=row.group).exclude(pk=row.key).update(group="other")  # So that others are to be seen.
     return row

@@ -408,6 +408,7 @@ FIELDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
                 StrictBool,
                 Field(default=False, description="Our notice would endanger somebody: counsel alone goes on with it."),
             ),
+            "why": (_WORDS, Field(default="", description="With `keep_back`: how our notice would endanger them.")),
             "as_read": (
                 Annotated[str, Field(max_length=200)],
                 Field(default="", description="The key of its first incident: it was read right, go by all of it."),

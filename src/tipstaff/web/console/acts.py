@@ -130,10 +130,11 @@ def _read_as(given: Given) -> str:
     allegations = allegations_from(given.form, clauses={c.id for c in in_force().clauses if c.judged})
     keep_back = "keep_back" in given.form
     complaint.correct_reading(
-        given.key, allegations=allegations, keep_back=keep_back, desk=given.desk, at=given.at, actor=given.actor
+        given.key, allegations=allegations, keep_back=keep_back, why=given.why if keep_back else "", desk=given.desk,
+        at=given.at, actor=given.actor,
     )  # fmt: skip
     if keep_back:
-        return f"{given.key} is counsel's: nobody is told of it before a ground for silence is on record, or has ended."
+        return f"{given.key} is counsel's, with your ground: late once its time has ended, until they are told."
     return f"{given.key} was read as you said, and goes its way."
 
 

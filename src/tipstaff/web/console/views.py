@@ -35,6 +35,7 @@ from tipstaff.procedures.refusals import (
     AnswerTooLong,
     CannotMerge,
     IllegalMove,
+    NoGround,
     NoSuchCase,
     NoSuchColleague,
     NoSuchFilter,
@@ -106,7 +107,7 @@ REFUSED = (
     NoSuchAnswer, NothingWaits, NothingWasSaid, AnswerTooLong, NotStillStopped, AlreadyInACase, AlreadyProposed,
     AlreadyEnding, NothingToPlan, NotYourDecision, ProposalLapsed, NotStanding, CannotMerge, NoSuchColleague,
     NotInOrder, NotInThisCase, NotMerged, NotThen, NothingToUndo, PlaceTaken, TooManyTags, NoSuchTime,
-    ReadAnew, NotKeptBack,
+    ReadAnew, NotKeptBack, NoGround,
     other_ways.NotSaid, other_ways.NoOtherWay, other_ways.NoAddress, other_ways.NoFont, NotAFilter, AnotherMustAgree,
     NotThatFar, NoSuchFilter,
 )  # fmt: skip
