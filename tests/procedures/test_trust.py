@@ -4,14 +4,20 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import timedelta
 
-from tests.procedures.office import HOUR, NOON, Office, reporter
+import pytest
+
+from tests.procedures.office import HOUR, NOON, Office, reporter, spam_report
 from tipstaff.cases.queries import notes_of
+from tipstaff.intake.models import ReportRow
 from tipstaff.intake.queries import origin_of, reporter_record
 from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.ledger.queries import entries_about
 from tipstaff.procedures import casework, complaint
-from tipstaff.procedures.trust import FLOOD, Belief
-from tipstaff.words import CaseState, Channel, EvidenceGrade, Report
+from tipstaff.procedures.handing_in import hand_in_form
+from tipstaff.procedures.trust import FLOOD, Belief, was_flooded
+from tipstaff.web.public.report_form import _report
+from tipstaff.web.public.views import OUTCOMES
+from tipstaff.words import CaseState, Channel, EvidenceGrade, Report, ReportOutcome
 
 ADDRESS = "192.0.2.77"
 
@@ -102,3 +108,91 @@ def test_the_address_that_handed_a_mail_over_reaches_whoever_checks_it(office: O
     )
     complaint.understand(key, desk=office.desk, at=NOON)
     assert seen == [("198.51.100.9", "a@example.org")]
+
+
+def vouched_for(domain: str) -> MailAuthentication:
+    return MailAuthentication(vouched=True, domain=domain, dmarc="pass", by="dns")
+
+
+def checked_as(office: Office, found: MailAuthentication | None) -> None:
+    office.desk = dataclasses.replace(office.desk, authenticate=lambda raw, peer, sender: found)
+
+
+def by_form(office: Office, contact: str, *, port: int, nonce: str) -> Report:
+    said, trouble = _report({
+        "kind": "connection/login_attack", "offender": ADDRESS, "port": str(port), "when": "2026-05-04T11:00",
+        "zone": "+00:00", "evidence": f"Failed password for root from {ADDRESS}", "mail": contact, "reference": "",
+    })  # fmt: skip
+    assert not trouble
+    key = hand_in_form(said, nonce=nonce, desk=office.desk, at=NOON, peer="203.0.113.200", queue_max=100)
+    complaint.understand(key, desk=office.desk, at=NOON)
+    return office.report(key)
+
+
+@pytest.mark.parametrize("contact", [reporter(1).address, ""])
+def test_the_form_tells_nobody_whether_somebody_else_complained(office: Office, contact: str) -> None:
+    """By the same address, host, port and hour: what another's report comes to, and no address at all."""
+    office.admit("acct-1", ADDRESS)
+    first = by_form(office, contact, port=40001, nonce="first")
+    other = by_form(office, "nobody@elsewhere.example.org", port=40001, nonce="other")
+    again = by_form(office, contact, port=40001, nonce="again")
+    assert [x.outcome for x in (first, other, again)] == [ReportOutcome.FORWARDED] * 3
+    assert OUTCOMES[ReportOutcome.DUPLICATE] == OUTCOMES[ReportOutcome.FORWARDED]
+
+
+def test_a_mail_is_told_twice_only_by_whom_it_is_shown_to_be_from(office: Office) -> None:
+    office.admit("acct-1", ADDRESS)
+    own = reporter(1).address.rpartition("@")[2]
+    outcomes = []
+    for n, found in enumerate([vouched_for(own), vouched_for("evil.example.org"), vouched_for(own)]):
+        checked_as(office, found)
+        raw = spam_report(ADDRESS, at=NOON, by=reporter(1), happened=NOON - HOUR)
+        raw = raw.replace(b"Subject:", f"X-Turn: {n}\r\nSubject:".encode(), 1)
+        outcomes.append(office.take_in(raw, at=NOON, sender=reporter(1).address).outcome)
+    assert outcomes == [ReportOutcome.FORWARDED, ReportOutcome.FORWARDED, ReportOutcome.DUPLICATE]
+
+
+def test_a_record_is_neither_borrowed_nor_spoilt(office: Office) -> None:
+    """Another domain's mail that names a known reporter to answer to, and a form with their address."""
+    office.admit("acct-1", ADDRESS)
+    own = reporter(1).address.rpartition("@")[2]
+    checked_as(office, vouched_for(own))
+    office.complain(ADDRESS, at=NOON, by=reporter(1), happened=NOON - HOUR)
+    case = office.cases()[0]
+    casework.close_not_upheld(
+        case.key, why="It was not so.", version=case.version, desk=office.desk, at=NOON + HOUR, actor="ada"
+    )
+    later = NOON + 2 * HOUR
+
+    def overturned(report: Report) -> int:
+        return Belief(report, desk=office.desk).trust(report.incidents[0].allegation, customer=None).reporter_overturned
+
+    assert overturned(office.complain(ADDRESS, at=later, by=reporter(1), happened=later - HOUR / 2)) == 1
+    checked_as(office, vouched_for("evil.example.org"))
+    borrowed = office.complain(ADDRESS, at=later + HOUR, by=reporter(1), happened=NOON + HOUR)
+    assert overturned(borrowed) == 0
+    assert overturned(by_form(office, reporter(1).address, port=40001, nonce="form")) == 0
+    second = office.fresh(borrowed.incidents[0].case or "")
+    casework.close_not_upheld(
+        second.key, why="It was not so.", version=second.version, desk=office.desk, at=later + 2 * HOUR, actor="ada"
+    )
+    # Their own second is refused with it; the borrowed one is not theirs.
+    assert reporter_record(reporter(1).address, before=later + 3 * HOUR) == (0, 2)
+
+
+def test_strangers_of_throwaway_domains_make_a_flood_and_known_reporters_none(office: Office) -> None:
+    office.desk = dataclasses.replace(office.desk, flood_hourly=5)
+    office.admit("acct-1", ADDRESS)
+    for n in range(6):
+        checked_as(office, vouched_for(reporter(n).address.rpartition("@")[2]))
+        office.complain(ADDRESS, at=NOON + timedelta(seconds=n), by=reporter(n), happened=NOON - n * HOUR)
+    [case] = office.cases()
+    assert was_flooded(case.key)
+    ReportRow.objects.update(outcome=ReportOutcome.FIXED)
+    office.admit("acct-2", "192.0.2.78")
+    later = NOON + 48 * HOUR
+    for n in range(6):
+        checked_as(office, vouched_for(reporter(n).address.rpartition("@")[2]))
+        office.complain("192.0.2.78", at=later + timedelta(seconds=n), by=reporter(n), happened=later - n * HOUR)
+    [known] = [x for x in office.cases() if x.customer == "acct-2"]
+    assert not was_flooded(known.key), "many who were right before are no flood"

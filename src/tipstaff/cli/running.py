@@ -53,7 +53,9 @@ def check_before_start(settings: Config) -> None:
 
     check_port(settings.web.host, settings.web.port, WEB_PORT)
     check_port(settings.mail_in.host, settings.mail_in.smtp_port, "[mail_in] smtp_port (TIPSTAFF_MAIL_IN_SMTP_PORT)")
-    check_port(settings.mail_in.host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)")
+    check_port(
+        settings.mail_in.lmtp_host, settings.mail_in.lmtp_port, "[mail_in] lmtp_port (TIPSTAFF_MAIL_IN_LMTP_PORT)"
+    )  # fmt: skip
     check_parts(settings)
 
 
@@ -111,7 +113,7 @@ def _greeting(settings: Config) -> Iterator[str]:
     mail, way_out = settings.mail_in, settings.mail_out
     yield (
         f"[bold]Mailbox[/]      {settings.operator.abuse_address} by SMTP on {mail.host}:{mail.smtp_port}, "
-        f"LMTP on {mail.host}:{mail.lmtp_port}"
+        f"LMTP on {mail.lmtp_host}:{mail.lmtp_port}"
     )
     if way_out.host:
         yield f"[bold]Letters[/]      go out by {way_out.host}:{way_out.port}, from {settings.from_address}"

@@ -1094,7 +1094,7 @@ class PartIn(TypedDict):
 
 
 class PersonChangeIn(TypedDict):
-    """What an act on an account takes: `roles` its roles, exactly; the others nothing."""
+    """What an act on an account takes that says nothing of roles."""
 
     roles: NotRequired[list[Role]]
 
@@ -1123,6 +1123,12 @@ class PersonOut(TypedDict):
     roles: list[Role]
     factors: int
     sessions: int
+
+
+class PersonRolesIn(TypedDict):
+    """The roles of an account, exactly: an empty list takes all away, no list at all is refused."""
+
+    roles: list[Role]
 
 
 class PrintIn(TypedDict):
@@ -3162,11 +3168,11 @@ class Client(Caller):
         )
 
     def staff_roles(
-        self, number: int, asked: PersonChangeIn | None = None, *, idempotency_key: str | None = None
+        self, number: int, asked: PersonRolesIn, *, idempotency_key: str | None = None
     ) -> Reply[PersonDoneOut]:
         """Roles: what the console's page of staff does to an account under that name."""
         return self._call(
-            "POST", f"/api/staff/{quote(str(number), safe='')}/roles", body=asked or {}, idempotency_key=idempotency_key
+            "POST", f"/api/staff/{quote(str(number), safe='')}/roles", body=asked, idempotency_key=idempotency_key
         )
 
     def staff_sessions(

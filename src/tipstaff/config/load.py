@@ -408,7 +408,7 @@ def _check_values(config: Config, where: Callable[[str, str], str]) -> None:
     ports: dict[tuple[str, int], str] = {}
     for section, key in (("web", "port"), ("mail_in", "smtp_port"), ("mail_in", "lmtp_port")):
         part = getattr(config, section)
-        place = (part.host, getattr(part, key))
+        place = (part.lmtp_host if key == "lmtp_port" else part.host, getattr(part, key))
         if place[1] > 0 and place in ports:
             refuse(section, key, f"{ports[place]} has that port already; give each its own")
         ports[place] = f"[{section}] {key}"

@@ -133,9 +133,11 @@ class Portal:
 @dataclass(frozen=True, kw_only=True)
 class MailIn:
     host: str = "127.0.0.1"
-    """The address that the complaint mailbox listens on."""
+    """The address that the complaint mailbox listens on by SMTP."""
     smtp_port: PortOrOff = 2525
     """SMTP port; 0 lets the system choose, -1 turns it off."""
+    lmtp_host: str = "127.0.0.1"
+    """The address that LMTP listens on. It is for the operator's own mail server: no source is slowed down there."""
     lmtp_port: PortOrOff = 2424
     """LMTP port; 0 lets the system choose, -1 turns it off."""
     max_mib: Annotated[int, Bounds(1, 1024)] = 50

@@ -65,8 +65,8 @@ def run_alone(
     """Run a program that changes `device`; raise TimeoutExpired or OSError, as `subprocess.run` does.
 
     The locks that are held for it stay so until it has ended, also if we are killed meanwhile: nobody else comes in
-    before, and what it does late is not the last thing that is done. `ssh` and `sudo` close all descriptors that they were
-    given, so a parent that stays holds them: `timeout`, which ends the program also when we cannot.
+    before, and what it does late is not the last thing that is done. `ssh` and `sudo` close all descriptors that they
+    were given, so a parent that stays holds them: `timeout`, which ends the program also when we cannot.
     """
     path = (os.environ if env is None else env).get("PATH")
     for program in ("timeout", command[0]):

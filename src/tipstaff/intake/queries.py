@@ -30,6 +30,7 @@ from .rows import (
     storable,
     storable_allegation,
 )
+from .teller import KEYS, Teller, domains_above
 
 seen = partial(viewing.seen, of=viewing.REPORTS)
 
@@ -227,15 +228,15 @@ def same_event(
     received_at: datetime,
     within: timedelta,
     before: str | None = None,
-    reporter: str | None = None,
+    teller: Teller | None = None,
     in_a_case: bool = False,
 ) -> str | None:
     """Key of the earliest incident that tells of the same event, or None.
 
     The same event is the same type, source, port, URL and host name, with times stated at most `within` apart; where
     either states no time, received at most `within` apart. `before` is the incident that asks: only incidents put on
-    record before it are looked at, so that the first of two is never a duplicate of the second. With `reporter`
-    (an address) or `in_a_case`, only what that reporter told, or what joined a case.
+    record before it are looked at, so that the first of two is never a duplicate of the second. With `teller` or
+    `in_a_case`, only what the same told, or what joined a case.
     """
     allegation = storable_allegation(allegation)
     rows = IncidentRow.objects.filter(
@@ -249,9 +250,8 @@ def same_event(
         report_key, _, n = before.rpartition(".")
         own = IncidentRow.objects.filter(report__key=report_key, n=int(n)).values_list("id", flat=True).first()
         rows = rows.filter(id__lt=own) if own is not None else rows
-    if reporter is not None:
-        unnamed = Q(report__reporter_address="", report__sender=reporter)
-        rows = rows.filter(Q(report__reporter_address=reporter) | unnamed)
+    if teller is not None:
+        rows = rows.filter(teller.told())
     if in_a_case:
         rows = rows.filter(case__isnull=False)
     # Two questions, because each has its own index; an OR of them would have none.
@@ -317,9 +317,9 @@ class Telling:
 
 
 def told_elsewhere(
-    report: str, incidents: Sequence[Incident], *, received_at: datetime, reporter: str
+    report: str, incidents: Sequence[Incident], *, received_at: datetime, teller: Teller
 ) -> dict[int, Telling]:
-    """`same_event` by that reporter and in a case, for many incidents of one report, by their numbers.
+    """`same_event` by that teller and in a case, for many incidents of one report, by their numbers.
 
     Only what other reports told is looked at.
     """
@@ -362,6 +362,7 @@ def told_elsewhere(
         for when in near
     )
     within = [received_at - SAME_EVENT_WITHIN, received_at + SAME_EVENT_WITHIN]
+    the_same, named = teller.sql()
     question = f"""
         WITH w AS MATERIALIZED (
             SELECT * FROM unnest(%s::int[], %s::text[], %s::inet[], %s::int[], %s::text[], %s::text[],
@@ -371,12 +372,11 @@ def told_elsewhere(
         JOIN intake_reportrow r ON r.id = f.report_id
         JOIN intake_reportrow own ON own.key = %s
         JOIN intake_incidentrow o ON o.report_id = own.id AND o.n = f.asked
-        WHERE f.id < o.id AND r.id <> own.id
-            AND (r.reporter_address = %s OR (r.reporter_address = '' AND r.sender = %s))
+        WHERE f.id < o.id AND r.id <> own.id AND {the_same}
         ORDER BY f.asked, f.received_at, f.id
     """  # noqa: S608 - as above
     with connection.cursor() as cursor:
-        cursor.execute(question, [*columns, *within * found.count(received), report, reporter, reporter])
+        cursor.execute(question, [*columns, *within * found.count(received), report, *named])
         return {
             asked: Telling(f"{key}.{n}", case, received, place)
             for asked, key, n, case, received, place in cursor.fetchall()
@@ -460,20 +460,34 @@ def origin_of(key: str) -> tuple[str, bool | None, bool]:
     return (row[0], row[1], bool(row[2])) if row else ("", None, False)
 
 
+def teller_of(report: Report) -> Teller:
+    """Who told a report, as far as the way by which it came shows it."""
+    row = ReportRow.objects.filter(key=report.key).values_list("authenticated", "authentication").first()
+    vouched, found = row if row else (None, {})
+    return Teller(
+        report=report.key, address=(report.reading.reporter.address if report.reading else "") or report.sender,
+        by=found.get("by", ""), vouched=vouched, domain=found.get("domain", ""), channel=report.channel,
+    )  # fmt: skip
+
+
 RECORD_LASTS = timedelta(days=400)
 """What a reporter sent longer ago speaks neither for nor against them."""
 
 
-def reporter_record(address: str, *, before: datetime) -> tuple[int, int]:
+def reporter_record(address: str, *, before: datetime, by: str = "") -> tuple[int, int]:
     """(upheld, overturned): reports of this reporter that led to an end or a measure, and that a person refused.
 
-    What somebody sent in their name, and their domain disowned, counts for neither.
+    Only what they are known to have told: a mail that was never checked, or that the address's own domain vouches for;
+    with `by`, what was handed in under that key. What came by the form, or somebody sent in their name, counts for
+    neither.
     """
     if not address:
         return 0, 0
+    known = Q(authentication={}) | Q(authenticated=True, authentication__domain__in=domains_above(address))
     rows = ReportRow.objects.filter(
-        reporter_address=address, received_at__range=(before - RECORD_LASTS, before), outcome__in=_UPHELD | _OVERTURNED
-    ).exclude(authenticated=False)
+        Q(authentication__by=by) if by else known,
+        reporter_address=address, received_at__range=(before - RECORD_LASTS, before), outcome__in=_UPHELD | _OVERTURNED,
+    ).exclude(channel=Channel.WEB)  # fmt: skip
     counts = dict(rows.order_by("outcome").values_list("outcome").annotate(n=Count("id")))
     return sum(counts.get(x, 0) for x in _UPHELD), sum(counts.get(x, 0) for x in _OVERTURNED)
 
@@ -482,21 +496,35 @@ _UPHELD = frozenset({ReportOutcome.FIXED, ReportOutcome.MEASURE_TAKEN})
 _OVERTURNED = frozenset({ReportOutcome.NOT_UPHELD})
 
 
+def _in_its_domain(row: str) -> str:
+    """Whether a report came by a way that shows its address, and not under the From domain of somebody else."""
+    address = f"split_part(lower({row}.reporter_address), '@', 2)"
+    domain = f"lower({row}.authentication->>'domain')"
+    return f"""(
+        {row}.channel <> 'web' AND {row}.authenticated IS NOT FALSE AND ({row}.authentication = '{{}}'::jsonb OR (
+            {domain} <> '' AND ({address} = {domain} OR right({address}, length({domain}) + 1) = '.' || {domain}))))"""
+
+
 def count_unproven(*, cases: Sequence[str], since: datetime, until: datetime) -> tuple[int, int]:
-    """(reports, those disowned by their domain) that joined these cases in the time, by senders without a record."""
-    question = """
+    """(reports, those disowned by their domain) that joined these cases in the time, by senders without a record.
+
+    A signature shows whose mail it is, not what their word is worth: a stranger's counts like any other. What came
+    under a key of ours, or we fetched, is no stranger's.
+    """
+    question = f"""
         SELECT count(*), count(*) FILTER (WHERE r.authenticated IS FALSE)
         FROM intake_reportrow r
         WHERE r.id IN (SELECT report_id FROM intake_incidentrow WHERE "case" = ANY(%s) AND received_at >= %s)
-          AND r.received_at >= %s AND r.received_at <= %s AND r.authenticated IS NOT TRUE
-          AND (r.authenticated IS FALSE OR r.reporter_address = '' OR NOT EXISTS (
+          AND r.received_at >= %s AND r.received_at <= %s
+          AND NOT coalesce(r.authentication->>'by' ^@ ANY(%s), FALSE)
+          AND (r.reporter_address = '' OR {_in_its_domain("r")} IS NOT TRUE OR NOT EXISTS (
             SELECT 1 FROM intake_reportrow u
             WHERE u.reporter_address = r.reporter_address AND u.outcome = ANY(%s)
-              AND u.received_at < %s AND u.authenticated IS NOT FALSE))
-    """
+              AND u.received_at < %s AND {_in_its_domain("u")}))
+    """  # noqa: S608 - only this room's own words; every value is a parameter
     upheld = [str(x) for x in sorted(_UPHELD)]
     with connection.cursor() as cursor:
-        cursor.execute(question, [list(cases), since, since, until, upheld, since])
+        cursor.execute(question, [list(cases), since, since, until, list(KEYS), upheld, since])
         found = cursor.fetchone()
     return (found[0], found[1]) if found else (0, 0)
 

@@ -592,10 +592,17 @@ def _as_read(text: str, kind: str) -> Iterator[str]:
     if text.startswith("<") and ("</w:" in text or "</text:" in text or "</a:" in text):
         # A word processor's own (ECMA-376, OpenDocument): words may be cut anywhere.
         yield re.sub(r"<[^<>]{0,500}>", "", text)
+    if ("</t" in text or ":t" in text) and text[:100].lstrip("\ufeff\r\n\t ").startswith("<"):
+        # A sheet's (ECMA-376, 18.4.4): what stands in runs of one cell is one text; two cells stay apart.
+        yield _BETWEEN_RUNS.sub("", text)
     if text.startswith("{\\rtf"):
         yield re.sub(r"\\[a-z]{1,30}-?\d{0,9} ?|[{}]", "", text)
 
 
+_BETWEEN_RUNS = re.compile(
+    r"</(?:\w{1,20}:)?t\s*>\s*(?:<(?!/?(?:\w{1,20}:)?(?:si|is|c|t)\b)[^<>]{0,500}>\s*){1,200}"
+    r"<(?:\w{1,20}:)?t(?:\s[^<>]{0,500})?>"
+)
 _BASE64_RUN, _BASE64_LINE, _BASE64_QUOTED = (re.compile(rf"{x}[A-Za-z0-9+/]{{56}}") for x in (r"\A", "\n", '[",]'))
 _BASE64_TEXT = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,2000}[\r\n]{0,2}){1,2000}[A-Za-z0-9+/]{0,39}={0,2}")
 

@@ -374,7 +374,7 @@ def _complainant_context(facts: LetterFacts, tongue: "_Tongue") -> Mapping[str, 
         "points": points,
         "missing": tuple(tongue.words("missing")[each.value] for each in Missing if each in facts.missing),
         "outcome": tongue.words("outcomes")[facts.outcome.value] if facts.outcome else "",
-        "duplicate": tongue.duplicate(facts.incidents),
+        "duplicate": tongue.duplicate(facts.incidents, own=facts.reports),
         "forwarded": "yes" if facts.outcome in (ReportOutcome.FORWARDED, ReportOutcome.MEASURE_TAKEN) else "",
         "why": tuple(clean(reason, characters_max=600) for reason in facts.why),
         "look_back_days": str(facts.look_back_days) if facts.look_back_days else "",
@@ -454,11 +454,26 @@ class _Tongue:
         several = ", ".join(places)
         return f"{several} {self.say('and_more', count=more)}" if more > 0 else several
 
-    def duplicate(self, incidents: tuple[Incident, ...]) -> str:
-        """With which earlier reports of the same reporter those stand that told of nothing new; else nothing."""
-        twice = (x.reason for x in incidents if x.outcome is ReportOutcome.DUPLICATE and x.reason)
-        reports = dict.fromkeys(clean(x.rpartition(" ")[2].partition(".")[0]) for x in twice)
-        return self.say("duplicate_of", reports=", ".join([*reports][:POINTS_MAX])) if reports else ""
+    def duplicate(self, incidents: tuple[Incident, ...], *, own: tuple[str, ...]) -> str:
+        """With which earlier reports of the same reporter those stand that told of nothing new; else nothing.
+
+        What the answered reports (`own`) tell twice among themselves is not said: nobody had told of it before.
+        """
+        before, reports, new = list[Incident](), dict[str, None](), False
+        for incident in incidents:
+            is_twice = incident.outcome is ReportOutcome.DUPLICATE and bool(incident.reason)
+            report = incident.reason.rpartition(" ")[2].partition(".")[0] if is_twice else ""
+            if report and report not in own:
+                before.append(incident)
+                reports[clean(report)] = None
+            new = new or not report
+        if not before:
+            return ""
+        several = ", ".join([*reports][:POINTS_MAX])
+        if not new:
+            return self.say("duplicate_of", reports=several)
+        places = self.places(tuple(before), outcome=ReportOutcome.DUPLICATE)
+        return self.say("duplicate_of_some", places=places, reports=several)
 
     def elsewhere(self, held: tuple[tuple[str, Announcer], ...]) -> tuple[str, ...]:
         """The likely holders, each with what it holds."""

@@ -33,6 +33,7 @@ from tipstaff.intake.queries import (
     report_of_evidence,
     reports_of_case,
     same_event,
+    teller_of,
 )
 from tipstaff.intake.reading import read
 from tipstaff.intake.sieve import Sifted, sift
@@ -86,7 +87,7 @@ from .lots import MANY, Lots
 from .offender import who_did_it
 from .replies import letter_answered, take_reply
 from .suspension import is_confirmed, lapsed_of, lapsed_on, left_to_of, terms_of, what_would_follow
-from .trust import Belief, check_sender, raise_alarm, reporter_of
+from .trust import Belief, check_sender, raise_alarm
 
 _UNANSWERED = frozenset({ReadingReason.HOSTILE_FORM, ReadingReason.REPLY})
 """An attack is not answered, and neither is an answer: a person does that."""
@@ -343,13 +344,13 @@ def tell_untold(
 
 
 def _told_before(incident: Incident, report: Report) -> Incident | None:
-    """An earlier incident of the same event by the same reporter that is in a case already."""
+    """An earlier incident of the same event by the same teller that is in a case already."""
     key = same_event(
         incident.allegation,
         received_at=report.received_at,
         within=SAME_EVENT_WITHIN,
         before=incident.key,
-        reporter=reporter_of(report),
+        teller=teller_of(report),
         in_a_case=True,
     )
     return get_incident(key) if key is not None else None

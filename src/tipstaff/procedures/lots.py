@@ -16,7 +16,7 @@ from django.db import transaction
 from tipstaff.cases.operations import Contended, Joining, join_or_open_all
 from tipstaff.cases.queries import get_case, strikes_of_all
 from tipstaff.intake.operations import DecidedMeanwhile, Settled, settle_incidents, split_incident_key
-from tipstaff.intake.queries import SAME_EVENT_WITHIN, Telling, places_of, told_elsewhere, undecided
+from tipstaff.intake.queries import SAME_EVENT_WITHIN, Telling, places_of, teller_of, told_elsewhere, undecided
 from tipstaff.ledger.operations import Step, record_all
 from tipstaff.policy import Edition
 from tipstaff.registry.queries import get_customers
@@ -51,7 +51,7 @@ from .judging import (
 )
 from .offender import who_did_them
 from .shadow import ask_in_the_shadow
-from .trust import Belief, reporter_of
+from .trust import Belief
 
 MANY = 20
 """From so many incidents on, lots are worth their overhead."""
@@ -193,7 +193,7 @@ class Lots:
         customers = get_customers(set(names))
         elsewhere = told_elsewhere(
             self._report.key, [incidents[place] for place in bound], received_at=self._report.received_at,
-            reporter=reporter_of(self._report),
+            teller=teller_of(self._report),
         )  # fmt: skip
         twice: dict[int, Telling | Incident] = {}
         joining: dict[int, Joining] = {}

@@ -6,7 +6,7 @@ from tipstaff.cases.operations import lock_case, write_note
 from tipstaff.cases.queries import keys_of_customers
 from tipstaff.cases.rules import OPEN
 from tipstaff.intake.operations import store_authentication
-from tipstaff.intake.queries import count_unproven, origin_of, reporter_record
+from tipstaff.intake.queries import count_unproven, origin_of, reporter_record, teller_of
 from tipstaff.intake.trust.found import MailAuthentication
 from tipstaff.intake.trust.grade import grade
 from tipstaff.ledger.operations import record
@@ -50,12 +50,15 @@ class Belief:
 
     def __init__(self, report: Report, *, desk: Desk) -> None:
         self._report, self._desk = report, desk
-        _peer, self._vouched, _checked = origin_of(report.key)
-        # A name that its own domain disowns lends nobody its good record.
-        known = self._vouched is not False
+        _peer, self._vouched, checked = origin_of(report.key)
+        teller = teller_of(report)
+        # A name lends its record to nobody but whom it is shown to be: not to what its own domain disowns, nor to
+        # another domain's mail that names it as the place to answer to.
+        known = teller.keyed or not (teller.nobody or (checked and not self._vouched))
         self._upheld, self._overturned = (
-            reporter_record(reporter_of(report), before=report.received_at) if known else (0, 0)
-        )
+            reporter_record(teller.address, before=report.received_at, by=teller.by if teller.keyed else "")
+            if known else (0, 0)
+        )  # fmt: skip
         self._floods: dict[str, bool] = {}
 
     def look_at(self, customers: set[str]) -> None:

@@ -95,6 +95,7 @@ def run_intake() -> None:
         own.mail_in.host,
         own.mail_in.smtp_port,
         own.mail_in.lmtp_port,
+        lmtp_host=own.mail_in.lmtp_host,
         accept=accept,
         hostname=own.operator.own_domains[0] if own.operator.own_domains else socket.gethostname(),
         local_recipients=(

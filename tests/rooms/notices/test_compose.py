@@ -273,3 +273,23 @@ def test_a_missing_fact_is_named() -> None:
 def test_the_facts_keep_their_hours_over_a_change_of_clocks(facts: LetterFacts) -> None:
     spring = replace(facts, answer_by=datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
     assert "01:30 UTC (03:30 in Europe/Stockholm)" in " ".join(compose(LetterKind.NOTICE, facts=spring).body.split())
+
+
+def test_a_report_is_said_to_stand_with_earlier_ones_and_never_with_itself(facts: LetterFacts) -> None:
+    def said(*told: tuple[str, str]) -> str:
+        incidents = tuple(
+            Incident(
+                key=f"R-000007.{n}", case="C-000001", reason=f"SAME_AS {same}" if same else "",
+                outcome=ReportOutcome.DUPLICATE if same else ReportOutcome.FORWARDED,
+                allegation=Allegation(type="messaging/spam", source=IPv4Address(source)),
+            )
+            for n, (source, same) in enumerate(told, start=1)
+        )  # fmt: skip
+        asked = replace(facts, reports=("R-000007",), incidents=incidents, language="en")
+        return " ".join(compose(LetterKind.ACKNOWLEDGEMENT, facts=asked).body.split())
+
+    assert "told us" not in said(("192.0.2.7", ""), ("192.0.2.7", "R-000007.1"))
+    assert "this report stands with R-000003." in said(("192.0.2.7", "R-000003.1"), ("192.0.2.7", "R-000003.2"))
+    some = said(("192.0.2.7", ""), ("192.0.2.8", "R-000003.1"), ("192.0.2.7", "R-000007.1"))
+    assert "this report stands" not in some
+    assert re.search(r"Of \S*192\S*8\S* you had told us the same event before; it stands with R-000003\.", some)

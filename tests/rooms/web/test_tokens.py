@@ -180,6 +180,11 @@ def test_who_is_logged_in_keeps_tokens_and_staff_by_the_api_and_no_token_does(da
         return answer.status_code, answer.json()
 
     assert change("nina", "roles", roles=["lead"])[1]["person"]["roles"] == ["lead"]
+    assert change("nina", "roles")[0] == 422, "saying nothing of roles takes none away"
+    for role in ("system", "customer"):
+        assert change("nina", "roles", roles=[role])[0] == 422, "nobody is given what programs and customers are"
+        form = {"name": f"no-{role}", "roles": [role]}
+        assert adam.post("/api/staff", form, "application/json").status_code == 422
     assert change("nina", "link")[1]["secret"] != added.json()["secret"]
     assert change("lena", "off")[1]["person"]["active"] is False
     assert change("adam", "off")[0] == change("adam", "roles", roles=[])[0] == 409, "not oneself"

@@ -106,6 +106,7 @@ class _Shared:
 class MailServer:
     """An SMTP and an LMTP listener in a thread of their own. A port below 0 is not opened; 0 is any free one.
 
+    LMTP counts no mails of a source and has no TLS: unless `lmtp_host` says otherwise it is for this machine alone.
     `local_recipients` are `name@domain`, `name@*` or `@domain`; a mail to anybody else is refused. `max_bytes`,
     `memory_bytes` and `max_connections` are what an operator is most likely to set; they take the place of `limits`.
     `accept` is called in threads of the server; one that keeps connections to a database keeps one for each.
@@ -117,6 +118,7 @@ class MailServer:
         smtp_port: int,
         lmtp_port: int,
         *,
+        lmtp_host: str = "127.0.0.1",
         accept: Accept,
         hostname: str,
         max_bytes: int | None = None,
@@ -126,7 +128,7 @@ class MailServer:
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._host = host
+        self._hosts = {Channel.SMTP: host, Channel.LMTP: lmtp_host}
         self._tls = tls
         self._wanted = {Channel.SMTP: smtp_port, Channel.LMTP: lmtp_port}
         self._accept = accept
@@ -138,6 +140,8 @@ class MailServer:
         self._listeners: list[asyncio.Server] = []
         self._shared: _Shared | None = None
         self._ports: dict[Channel, int] = {}
+        self._tried = host
+        """Where it listens last, for the sentence of what fails."""
 
     @property
     def smtp_port(self) -> int | None:
@@ -175,7 +179,7 @@ class MailServer:
             self._run(self._listen(self._shared))
         except OSError as why:
             self.stop()
-            raise CannotListen(f"{self._host}: {why.strerror or why}") from why
+            raise CannotListen(f"{self._tried}: {why.strerror or why}") from why
 
     def stop(self) -> None:
         """Stop listening, let mails be put on record that came whole, say 421 to all others. May be called twice."""
@@ -201,15 +205,16 @@ class MailServer:
             if port < 0:
                 continue
             kind = _CONVERSATIONS[channel]
+            self._tried = self._hosts[channel]
             listener = await loop.create_server(
                 partial(kind, shared, hostname=self._hostname, loop=loop),
-                self._host,
+                self._hosts[channel],
                 port,
                 backlog=128,
             )
             self._listeners.append(listener)
             self._ports[channel] = listener.sockets[0].getsockname()[1]
-            log.info("Listening for %s on %s port %d.", channel.upper(), self._host, self._ports[channel])
+            log.info("Listening for %s on %s port %d.", channel.upper(), self._hosts[channel], self._ports[channel])
 
     async def _close(self, shared: _Shared) -> None:
         shared.stopping = True

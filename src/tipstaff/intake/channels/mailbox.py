@@ -145,11 +145,14 @@ class Mbox:
         _pause(seconds, stop, until=lambda: self._path.exists() and self._path.stat().st_size > 0)
 
 
+_NEXT_MAIL = re.compile(rb"\n\r?\nFrom ")
+
+
 def _pieces(whole: mmap.mmap, start: int) -> Iterator[tuple[int, int]]:
-    """From each line that begins with `From ` after an empty line to the next."""
+    """From each line that begins with `From ` after an empty line to the next, however its lines end."""
     while start < len(whole):
-        found = whole.find(b"\n\nFrom ", start)
-        end = len(whole) if found < 0 else found + 2
+        found = _NEXT_MAIL.search(whole, start)
+        end = len(whole) if found is None else found.end() - len(b"From ")
         yield start, end
         start = end
 

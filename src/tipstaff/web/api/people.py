@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_variables
 from ninja import Path, Router, Schema
 from ninja.errors import HttpError
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tipstaff import wiring
-from tipstaff.words import Role
+from tipstaff.words import STAFF_ROLES, Role
 
 from ..console.staff import (
     CHANGES,
@@ -36,6 +36,16 @@ from .problems import Problem
 
 router = Router(tags=["people"])
 _T = TypeVar("_T")
+
+
+def _of_staff(role: Role) -> Role:
+    if role not in STAFF_ROLES:
+        raise ValueError(f"A person of staff is one of {', '.join(STAFF_ROLES)}.")
+    return role
+
+
+StaffRole = Annotated[Role, AfterValidator(_of_staff)]
+"""The program and the customers have roles of their own, which nobody is given."""
 Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
@@ -86,7 +96,7 @@ class ColleagueIn(Schema):
     """Somebody who is to log in here."""
 
     name: Annotated[str, Field(max_length=60)]
-    roles: list[Role] = Field(default=[])
+    roles: list[StaffRole] = Field(default=[])
 
 
 class LinkOut(Schema):
@@ -98,9 +108,16 @@ class LinkOut(Schema):
 
 
 class PersonChangeIn(Schema):
-    """What an act on an account takes: `roles` its roles, exactly; the others nothing."""
+    """What an act on an account takes that says nothing of roles."""
 
-    roles: list[Role] = Field(default=[])
+    roles: list[StaffRole] = Field(default=[])
+    """Left aside: only `roles` gives them."""
+
+
+class PersonRolesIn(Schema):
+    """The roles of an account, exactly: an empty list takes all away, no list at all is refused."""
+
+    roles: list[StaffRole]
 
 
 class PersonDoneOut(Schema):
@@ -160,14 +177,20 @@ def _operation(do: str) -> None:
     """`POST /staff/{number}/DO`."""
 
     @sensitive_variables("done")
-    def operation(request: HttpRequest, number: Number, asked: PersonChangeIn) -> dict[str, Any]:
-        roles = frozenset(asked.roles)
-        done = _doing(lambda: change_colleague(number, do, roles=roles, by=_staff(request)))
+    def change(request: HttpRequest, number: int, roles: list[Role]) -> dict[str, Any]:
+        done = _doing(lambda: change_colleague(number, do, roles=frozenset(roles), by=_staff(request)))
         person = next(_out(person) for person in everybody() if person.id == number)
         if isinstance(done, OneTimeLink):
             return {"said": f"A new one-time link for {done.name}.", "person": person, "secret": done.url}
         return {"said": done, "person": person, "secret": None}
 
+    def giving(request: HttpRequest, number: Number, asked: PersonRolesIn) -> dict[str, Any]:
+        return change(request, number, asked.roles)
+
+    def doing(request: HttpRequest, number: Number, asked: PersonChangeIn) -> dict[str, Any]:
+        return change(request, number, asked.roles)
+
+    operation: Callable[..., dict[str, Any]] = giving if do == "roles" else doing
     operation.__doc__ = f"{do.capitalize()}: what the console's page of staff does to an account under that name."
     operation.__name__ = f"staff_{do}"
     router.post(f"/staff/{{number}}/{do}", auth=InPerson(Ability.MANAGE_STAFF), response=PersonDoneOut)(operation)

@@ -1,7 +1,7 @@
 """Who held it: an analyst asks address, port, time and precision, and sees the answer, its proof and the history."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -57,6 +57,10 @@ def held(request: StaffRequest) -> HttpResponse:
 def _answered(asked: dict[str, str], *, margin: timedelta) -> dict[str, Any]:
     at = wiring.now()
     host = _host(asked["address"])
+    if host and asked["known_at"]:
+        raise NoQuestion(
+            "what the registry knew earlier is told of an address, not of a host name; leave that time out"
+        )
     # A name is asked for by itself; the rest of the question is read in the same way.
     question = question_of([
         "192.0.2.0" if host else asked["address"], asked["port"], asked["protocol"], asked["at"],
@@ -120,7 +124,8 @@ def _as_known(
         said = parse_datetime(text.replace(" ", "T", 1))
     except ValueError:
         said = None
-    if said is None:
+    # The first and the last year of a calendar have no neighbours into which a zone could move them.
+    if said is None or not 1970 <= said.year < MAXYEAR:
         raise NoQuestion(f"{text[:40]!r} is no time at which the registry knew something; write 2026-03-01 12:00:00")
     known_at = said if said.tzinfo is not None else said.replace(tzinfo=UTC)
     names = {(RESOURCE_KINDS[i.kind], i.value) for i in answer.identities if i.kind in RESOURCE_KINDS}

@@ -50,6 +50,11 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "well", "database": "well"})
 
 
+_DEALT_WITH = (
+    "Being dealt with",
+    "We know who is responsible. They are told what happened, and get a deadline to stop it.",
+)
+"""Told first or told again: the page would else say to whoever asks that somebody complained before."""
 OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
     ReportOutcome.RECEIVED: ("Received", "We have your report and are reading it."),
     ReportOutcome.SET_ASIDE: ("Set aside", "We found nothing in it that our acceptable use policy lets us act on."),
@@ -62,11 +67,8 @@ OUTCOMES: dict[ReportOutcome, tuple[str, str]] = {
         "its zone, that is missing; write to us again with it.",
     ),
     ReportOutcome.TOO_OLD: ("Too long ago", "Our records do not reach back to what you reported."),
-    ReportOutcome.DUPLICATE: ("Received", "We know of this already; your report is kept with it."),
-    ReportOutcome.FORWARDED: (
-        "Being dealt with",
-        "We know who is responsible. They are told what happened, and get a deadline to stop it.",
-    ),
+    ReportOutcome.DUPLICATE: _DEALT_WITH,
+    ReportOutcome.FORWARDED: _DEALT_WITH,
     ReportOutcome.FIXED: (
         "Fixed",
         "We were told that the cause is fixed, and have closed the matter. Write again if it goes on.",

@@ -537,3 +537,16 @@ def test_a_server_killed_in_the_middle_loses_nothing_that_it_acknowledged(tmp_pa
             assert line.reply() == ""
     kept = {path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".new"}
     assert kept == set(acknowledged)
+
+
+def test_lmtp_is_for_this_machine_alone_unless_told_otherwise() -> None:
+    """It slows no source down: where SMTP listens for all, LMTP would be the way past that."""
+    for more, places in (({}, {HOST: True, "127.0.0.2": False}), ({"lmtp_host": "127.0.0.2"}, {"127.0.0.2": True})):
+        server = MailServer("127.0.0.2", 0, 0, accept=Desk().accept, hostname="mx.example.net", **more)
+        server.start()
+        try:
+            for place, open_there in places.items():
+                with socket.socket() as line:
+                    assert (line.connect_ex((place, server.lmtp_port or 0)) == 0) is open_there
+        finally:
+            server.stop()

@@ -98,6 +98,13 @@ def test_an_mboxs_mails_are_taken_once_with_their_quoting_undone(mbox: Path) -> 
     assert list(mbox.parent.iterdir()) == []
 
 
+def test_an_mbox_whose_lines_end_as_in_mail_is_taken_mail_by_mail(mbox: Path) -> None:
+    mbox.write_bytes(mbox.read_bytes().replace(b"\n", b"\r\n"))
+    taker = Taker()
+    take(Mbox("m", mbox, largest_octets=LARGEST), taker)
+    assert [x.split(b"\r\n")[1] for x in taker.mails] == [b"Subject: 0", b"Subject: 1", b"Subject: 2"]
+
+
 def test_an_mbox_that_was_left_in_the_middle_is_gone_on_with(mbox: Path) -> None:
     taker, box = Taker(fails_at=3), Mbox("m", mbox, largest_octets=LARGEST)
     state: dict[str, Any] = {}

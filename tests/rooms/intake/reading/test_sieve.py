@@ -76,6 +76,20 @@ def test_it_is_sealed_in_base64_in_html_and_inside_another_mail(language: str) -
         assert sift(mail.as_bytes()).sealed
 
 
+@pytest.mark.parametrize(
+    ("cells", "sealed"),
+    [
+        ("<si><r><t>child</t></r><r><rPr><b/></rPr><t xml:space='preserve'> porn</t></r></si>", True),
+        ("<x:si><x:r><x:t>ch</x:t></x:r>\n<x:r><x:rPr><x:b/></x:rPr><x:t>ild porn</x:t></x:r></x:si>", True),
+        ("<si><t>cs</t></si><si><t>am</t></si>", False),
+    ],
+    ids=["bold within a phrase", "bold within a word", "two cells"],
+)
+def test_what_a_sheet_shows_as_one_text_is_read_as_one(cells: str, sealed: bool) -> None:
+    sheet = zipped(("xl/sharedStrings.xml", f'<?xml version="1.0"?><sst>{cells}</sst>'.encode()))
+    assert sift(with_files("See the list.", ("application/octet-stream", "l.xlsx", sheet))).sealed is sealed
+
+
 @pytest.mark.parametrize("kind", ["csam", "csem"])
 def test_an_xarf_report_of_a_sealed_type_is_sealed_attached_inline_and_zipped(kind: str) -> None:
     report = json.dumps({"xarf_version": "4.2.0", "category": "content", "type": kind, "url": "https://example.com/x"})

@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from tipstaff.intake import operations, queries
 from tipstaff.intake.models import IncidentRow, ReportRow
 from tipstaff.intake.rows import storable, storable_allegation
+from tipstaff.intake.teller import Teller
 from tipstaff.ledger.queries import entries_about
 from tipstaff.words import (
     Allegation,
@@ -448,7 +449,8 @@ def test_the_same_event_told_by_others_is_told_apart() -> None:
     )
 
     def earlier(*, reporter: str | None = None, in_a_case: bool = False) -> str | None:
-        return queries.same_event(scan(), received_at=NOON, within=HOUR, reporter=reporter, in_a_case=in_a_case)
+        teller = Teller(report="R-none", address=reporter) if reporter is not None else None
+        return queries.same_event(scan(), received_at=NOON, within=HOUR, teller=teller, in_a_case=in_a_case)
 
     assert earlier() == f"{first}.1"
     assert earlier(reporter="second@example.com") == f"{second}.1"
