@@ -26,9 +26,11 @@ class ContactsKept(ValueError):
 
 
 def send_log_in_link(
-    email: str, *, customer: str, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str
+    email: str, *, customer: str, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str,
+    keys: MailKeys | None = None,
 ) -> str:  # fmt: skip
-    """Queue the letter with link `log_in` (`12-3`); its key. The link itself is made when the letter is sent."""
+    """Queue the letter with link `log_in` (`12-3`); its key. The link itself is made when the letter is sent. `keys`
+    close it in place of those on record."""
     desk = desk.speaking_to(get_customer(customer))
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=language, representative=name
@@ -36,7 +38,7 @@ def send_log_in_link(
     key = queue_letter(
         LetterKind.LOG_IN_LINK, once=f"log_in_link:{log_in}", to=email, log_in=log_in, case=None, report=None,
         draft=compose(LetterKind.LOG_IN_LINK, facts=facts), at=at, actor=actor, held=not desk.mail_out_ready,
-        brand=desk.brand,
+        brand=desk.brand, keys=keys,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key
