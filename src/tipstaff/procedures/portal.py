@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from tipstaff.cases.operations import SEALED_MATTER
+from tipstaff.host.envelopes import UselessKey, check_openpgp, check_smime
 from tipstaff.ledger.operations import record
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
@@ -125,7 +126,7 @@ def set_contacts(
         if one.bounced_at is None:
             facts = _facts(
                 desk, language=one.language, name=one.name, customer=_named(customer), by=by,
-                contacts=tuple(map(_reached_how, chain)),
+                contacts=tuple(_reached_how(each, at=at) for each in chain),
             )  # fmt: skip
             _send(
                 LetterKind.CONTACTS_CHANGED, facts=facts, to=one.email, link=None, desk=desk, at=at, by=by,
@@ -165,10 +166,19 @@ def _facts(desk: Desk, *, name: str = "", **more: Any) -> LetterFacts:
     return LetterFacts(operator=desk.operator, abuse_contact=desk.abuse_address, representative=name, **more)
 
 
-def _reached_how(one: Representative) -> str:
-    """A contact in a letter, with by what letters to them are closed."""
-    by = [name for name, key in (("OpenPGP", one.openpgp_key), ("S/MIME", one.smime_certificate)) if key]
-    return f"{one.name} <{one.email}>" + (f" ({', '.join(by)})" if by else "")
+def _reached_how(one: Representative, *, at: datetime) -> str:
+    """A contact in a letter, with by what letters to them are closed: another's key of the same kind is seen."""
+    keys = (("OpenPGP", one.openpgp_key, check_openpgp), ("S/MIME", one.smime_certificate, check_smime))
+    by = [f"({name}) {_fingerprint(key, check, at=at)}".rstrip() for name, key, check in keys if key]
+    return " ".join([f"{one.name} <{one.email}>", *by])
+
+
+def _fingerprint(key: str, check: Callable[..., str], *, at: datetime) -> str:
+    """What a key is known by; empty of one that is no use any more."""
+    try:
+        return check(key, at=at).partition(" ")[0]
+    except UselessKey:
+        return ""
 
 
 def _named(customer: Customer) -> str:

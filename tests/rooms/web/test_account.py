@@ -42,7 +42,7 @@ from tipstaff.registry.queries import changes_of, get_customer, representatives_
 from tipstaff.site.quiet import without_tokens
 from tipstaff.testing.mailbox import Mailbox
 from tipstaff.web.models import Brand, Factor, Forward, PortalPerson, ProposedContact, ProposedKey
-from tipstaff.web.portal import account, contacts, mail_keys, reads, tokens
+from tipstaff.web.portal import account, contacts, mail_keys, reads, tokens, webhooks
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.outgoing import TO_ALL_MAX, TO_ONE_MAX, contact_in_letter, holds_url, is_no_name
 from tipstaff.web.portal.people import PortalRole, role_on
@@ -593,7 +593,8 @@ def test_a_contacts_key_counts_once_a_letter_that_only_it_opens_was_opened(
     assert (used.openpgp_key, used.verified_at) == (str(secret.extract_certificate()).strip(), wiring.now())
     assert Client().post(path).status_code == 410
     (told,) = [each for each in posted(monkeypatch) if each["To"] == email]
-    assert f"<{email}> (OpenPGP)" in " ".join(opened(told, secret).split()), "closed by it, and says so"
+    fingerprint = secret.extract_certificate().fingerprint.upper()
+    assert f"<{email}> (OpenPGP) {fingerprint}" in " ".join(opened(told, secret).split()), "closed by it, and says so"
     said = {e.what for e in recent(about=case.customer, limit=20)}
     assert {"portal.key_proposed", "portal.contacts_changed"} <= said
     client.post(f"{page}/key", {"act": "forget", "kind": "OpenPGP"})
@@ -657,9 +658,27 @@ def test_what_no_key_holds_is_refused_and_none_of_it_is_kept(day: object, clock:
         assert client.post(f"{page}/key", odd).status_code == 302
     assert not ProposedKey.objects.exists()
     assert not [x for x in recent(about=case.customer, limit=20) if x.what == "portal.contacts_changed"]
+    token = token_for(client, "keys")
     named = str(Tsk.generate("a\0b <x@example.com>").extract_certificate())
     assert client.post(f"{page}/key", {"key": named}).status_code == 302
     assert "a\N{REPLACEMENT CHARACTER}b <x@example.com>" in ProposedKey.objects.get().says
+    clock(timedelta(days=1))
+    reader = Client(headers={"Authorization": f"Bearer {token}"})
+    given = {"account": case.customer, "key": named}
+    answers = [reader.post("/api/own/keys", given, "application/json") for _ in range(webhooks.A_MINUTE + 1)]
+    assert (answers[0].status_code, "Too many at once" in answers[-1].content.decode()) == (200, True)
+    assert ProposedKey.objects.filter(made_at__lt=wiring.now()).count() == 0, "those of before are gone"
+
+
+def test_an_address_too_long_for_the_record_gets_no_link_and_no_failure(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    long = f"{'a' * 64}@{'b' * 60}.{'c' * 20}.example.com"
+    assert client.post(f"/account/people/{case.customer}/invite", {"email": long, "role": "reads"}).status_code == 302
+    assert "That is no mail address" in client.get(f"/account/people/{case.customer}").content.decode()
+    designate(case.customer, [Representative(name="x", email=long)], at=wiring.now(), actor="import")
+    ask(long)
+    assert link_for(long) is None
 
 
 def test_nobody_gives_a_key_for_somebody_else_and_none_that_waited_too_long_counts(day: object, clock: Clock) -> None:

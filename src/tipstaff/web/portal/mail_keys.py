@@ -72,6 +72,7 @@ def propose(text: str, *, customer: Customer, by: PortalPerson, at: datetime) ->
         rows = ProposedKey.objects.filter(customer=customer.key, email=by.email)
         if rows.filter(made_at__gt=at - timedelta(days=1)).count() >= A_DAY_MAX:
             raise Sentence("Too many letters went to that address today; try again tomorrow.")
+        ProposedKey.objects.filter(made_at__lte=at - LASTS).delete()  # Anybody's: none of them opens anything.
         rows.filter(ended_at=None).update(ended_at=at)
         row = ProposedKey.objects.create(
             customer=customer.key, email=by.email, openpgp_key="".join(keys.openpgp),

@@ -39,6 +39,8 @@ from ..sessions import end_sessions, entered_at, person_in, sessions_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}")
 LINK_EVERY = timedelta(minutes=5)
+ADDRESS_CHARACTERS_MAX = 139
+"""Whoever does something stands on record as `customer (address)`, in 150 characters."""
 MEMBERS_MAX = 50
 
 
@@ -187,7 +189,7 @@ def ask_for_link(email: str, *, brand: str = "", at: datetime) -> None:
     An address gets one link in five minutes, however often it is asked for.
     """
     email = email.lower()
-    if not MAIL_ADDRESS.fullmatch(email):
+    if not _can_be_named(email):
         return
     person = PortalPerson.objects.filter(email=email).first()
     if person is None and represented_by(email):
@@ -195,6 +197,10 @@ def ask_for_link(email: str, *, brand: str = "", at: datetime) -> None:
     if person is not None and (own := roles_of(person)):
         customer = min(own, key=lambda key: (brand_of(key) != brand, key))
         _send(person, customer=customer, at=at, actor=f"customer ({email})")
+
+
+def _can_be_named(email: str) -> bool:
+    return MAIL_ADDRESS.fullmatch(email) is not None and len(email) <= ADDRESS_CHARACTERS_MAX
 
 
 def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:
@@ -258,7 +264,7 @@ def colleagues_of(customer: str) -> list[Colleague]:
 def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at: datetime) -> None:
     """Let somebody in, and send them a link; who is in already gets the role. Raise NotInvited."""
     email = email.lower()
-    if not MAIL_ADDRESS.fullmatch(email):
+    if not _can_be_named(email):
         raise NotInvited("That is no mail address.")
     if customer in represented_by(email):
         raise NotInvited("That address stands among your contacts for complaints, and may do everything already.")
