@@ -72,6 +72,30 @@ def test_it_ends_with_the_account_and_with_the_reseller_over_it(office: Office) 
     assert end_of_the_gone(at=wiring.now()) == [own.key]
 
 
+def let(what: str, email: str, *, customer: str) -> None:
+    record(f"portal.let_{what}", at=wiring.now(), actor=f"customer ({customer})", about=[customer], email=email)
+
+
+def test_a_resellers_colleague_hears_no_more_of_an_account_that_is_another_resellers(office: Office) -> None:
+    for email in ("worker@example.com", "both@example.com", "twice@example.com"):
+        let("in", email, customer="shop")
+    let("in", "both@example.com", customer="acct-1")
+    let("in", "Own@example.com", customer="acct-1")
+    by = ("worker@example.com", "both@example.com", "own@example.com", "twice@example.com")
+    hooks_made = {email: hook_of("acct-1", by=email).key for email in by}
+    assert end_of_the_gone(at=wiring.now()) == []
+    let("out", "twice@example.com", customer="shop")
+    let("in", "twice@example.com", customer="shop")
+    assert end_of_the_gone(at=wiring.now()) == [hooks_made["twice@example.com"]], "there was a gap"
+    office.admit("mall", is_reseller=True)
+    let("in", "worker@example.com", customer="mall")
+    account = get_customer("acct-1")
+    assert account is not None
+    registry.add_customer(replace(account, reseller="mall"), at=wiring.now(), actor="import")
+    assert end_of_the_gone(at=wiring.now()) == [hooks_made["worker@example.com"]]
+    assert on() == [hooks_made["both@example.com"], hooks_made["own@example.com"]]
+
+
 @pytest.mark.parametrize("whose", [THEIRS, "colleague@example.com"])
 def test_nothing_is_sent_to_one_that_is_over_before_anybody_looked(office: Office, whose: str) -> None:
     hook = hook_of("acct-1", by=whose)

@@ -34,7 +34,7 @@ def check_openpgp(key: str, *, at: datetime) -> str:
     `at` is when it is to be used, aware.
     """
     certificate = _openpgp(key, at=at)
-    named = ", ".join(str(id) for id in certificate.user_ids) or "nobody in particular"
+    named = ", ".join(map(_shown, certificate.user_ids)) or "nobody in particular"
     until = f" until {certificate.expiration:%Y-%m-%d}" if certificate.expiration else ""
     return f"{certificate.fingerprint.upper()} for {named}{until}"
 
@@ -43,7 +43,7 @@ def check_smime(pem: str, *, at: datetime) -> str:
     """The same for an S/MIME certificate."""
     found = _certificate(pem, at=at)
     return (
-        f"{found.fingerprint(hashes.SHA256()).hex().upper()[:40]} for {found.subject.rfc4514_string()[:200]} "
+        f"{found.fingerprint(hashes.SHA256()).hex().upper()[:40]} for {_shown(found.subject.rfc4514_string())} "
         f"until {found.not_valid_after_utc:%Y-%m-%d}"
     )
 
@@ -169,6 +169,13 @@ def _signer(file: Path) -> PySigner:
 def _refuse_long(key: str) -> None:
     if len(key) > KEY_CHARACTERS_MAX:
         raise UselessKey(f"it is longer than {KEY_CHARACTERS_MAX} characters")
+    if "\0" in key:
+        raise UselessKey("it is not text")
+
+
+def _shown(name: object) -> str:
+    """What a key says whose it is, as it can be kept and shown: its maker may have written anything."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(name)[:200])
 
 
 def _first_line(why: BaseException) -> str:

@@ -116,6 +116,8 @@ class LetterFacts:
     """Keys of the reports in question; the first one is a complainant's reference."""
     expect_by: datetime | None = None
     """By when the reader hears from us again."""
+    link_until: datetime | None = None
+    """Until when the letter's link opens at the least; it is made when the letter goes."""
 
     # The customer and the case. None of these reaches a complainant.
     case: str = ""
@@ -237,7 +239,7 @@ class LetterFacts:
         return _only(self, frozenset(field.name for field in fields(self)) - _COMPLAINANT)
 
 
-_EVERYBODY: Final = frozenset({"operator", "abuse_contact", "language", "reports", "expect_by"})
+_EVERYBODY: Final = frozenset({"operator", "abuse_contact", "language", "reports", "expect_by", "link_until"})
 _COMPLAINANT: Final = frozenset(
     {
         "reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days", "elsewhere",
@@ -388,6 +390,7 @@ def _everyone_context(facts: LetterFacts, tongue: "_Tongue") -> dict[str, Value]
         "operator": clean(facts.operator),
         "abuse_contact": clean(facts.abuse_contact),
         "expect_by": tongue.instant(facts.expect_by, seconds=False),
+        "link_until": tongue.instant(facts.link_until, seconds=False),
     }
 
 

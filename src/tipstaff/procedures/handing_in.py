@@ -15,7 +15,7 @@ from .complaint import accept
 from .desk import Desk
 from .trust import vouch
 
-__all__ = ["KeyUsedOtherwise", "QueueIsFull", "hand_in", "hand_in_form", "hand_in_mail"]
+__all__ = ["KeyUsedOtherwise", "QueueIsFull", "hand_in", "hand_in_form", "hand_in_mail", "refuse_full"]
 
 MOST_AT_ONCE = 1000
 LARGEST_OCTETS = 5 * 1024 * 1024
@@ -71,7 +71,7 @@ def hand_in_form(
     """Put what somebody wrote into the public form on record; its reference. The same form sent twice is one report.
     By the form at a brand's host it has come in at the brand's address."""
     desk = desk.speaking_as(brand)
-    _refuse_full(peer, at=at, queue_max=queue_max)
+    refuse_full(peer, at=at, queue_max=queue_max)
 
     def make() -> dict[str, Any]:
         return {"reference": _accept(
@@ -89,7 +89,7 @@ def hand_in_mail(
     """Put a whole mail that somebody dropped into the public form on record; its reference. It comes in as they would
     have forwarded it, by all checks of one: the sieve unfolds it before it is kept. Raise QueueIsFull."""
     desk = desk.speaking_as(brand)
-    _refuse_full(peer, at=at, queue_max=queue_max)
+    refuse_full(peer, at=at, queue_max=queue_max)
 
     def make() -> dict[str, Any]:
         raw = forwarded(
@@ -105,7 +105,8 @@ def hand_in_mail(
     return str(answer["reference"])
 
 
-def _refuse_full(peer: str, *, at: datetime, queue_max: int) -> None:
+def refuse_full(peer: str, *, at: datetime, queue_max: int) -> None:
+    """Raise QueueIsFull where no more is taken by the form from this address, or at all: before anything is read."""
     if count_from_peer(peer, channel=Channel.WEB, since=at - timedelta(hours=1)) >= FORMS_HOURLY_MAX:
         raise QueueIsFull(seconds=3600)
     if count_unread(most=queue_max) >= queue_max:

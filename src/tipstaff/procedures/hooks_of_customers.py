@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tipstaff.cases.queries import cases_of_letter, due_soon, get_case, lineage_of, standing_key
 from tipstaff.ledger.operations import record
-from tipstaff.ledger.queries import has_entry
+from tipstaff.ledger.queries import entries_of, has_entry
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
 from tipstaff.notices.queries import cases_told, get_letter
@@ -83,8 +83,8 @@ def why_over(hook: Webhook) -> str:
     """Why a customer's webhook may tell nothing more; empty where it may. However the registry came to say so: by an
     import, an undoing, or the desk.
 
-    The account has ended, or whoever made it was a contact, of it or of a reseller over it, and has not been one all
-    the time since. A colleague's ends where somebody lets them out.
+    The account has ended, or whoever made it was a contact or a colleague who was let in, of it or of a reseller over
+    it, and has not been one all the time since: of the account, or of who is over it now.
     """
     customer = get_customer(hook.customer)
     if customer is None or customer.standing is Standing.TERMINATED:
@@ -92,12 +92,33 @@ def why_over(hook: Webhook) -> str:
     maker = _MADE_BY.fullmatch(hook.made_by)
     if maker is None:
         return ""
-    then = represented_then(maker[1], at=hook.made_at).intersection(chain_then(hook.customer, at=hook.made_at))
-    since = represented_since(maker[1])
+    chain = chain_then(hook.customer, at=hook.made_at)
     now = [hook.customer, *(account.key for account in accounts_above(hook.customer))]
-    if then and not any(key in then and key in since and since[key] <= hook.made_at for key in now):
+    contacts, colleagues = represented_then(maker[1], at=hook.made_at), _let_in_then(maker[1], chain, at=hook.made_at)
+    then = colleagues.keys() | contacts.intersection(chain)
+    since = represented_since(maker[1])
+    stays = {key for key, still in colleagues.items() if still}
+    stays |= {key for key in contacts if key in since and since[key] <= hook.made_at}
+    if then and not stays.intersection(now):
         return "Who made it is no contact of the account any more."
     return ""
+
+
+def _let_in_then(email: str, customers: Iterable[str], *, at: datetime) -> dict[str, bool]:
+    """Of these customers those who had let somebody in as a colleague at `at`, by the record; each with whether they
+    have not let them out since."""
+    found: dict[str, bool] = {}
+    for customer in customers:
+        for entry in entries_of(customer, what=["portal.let_in", "portal.let_out"]):
+            if str(entry.detail.get("email", "")).lower() != email.lower():
+                continue
+            if entry.at > at and entry.what == "portal.let_out" and customer in found:
+                found[customer] = False
+            elif entry.at <= at and entry.what == "portal.let_in":
+                found[customer] = True
+            elif entry.at <= at:
+                found.pop(customer, None)
+    return found
 
 
 _MADE_BY = re.compile(r"customer \((.+)\)")

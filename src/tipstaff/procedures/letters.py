@@ -42,6 +42,7 @@ from .answer_clock import answer_due
 from .complainants_brand import brand_for_complainant
 from .desk import Desk
 from .judging import matters_of_case
+from .links import REPORT_LINK_LASTS
 from .reasons import INCIDENTS_MAX, reasons_for_complainant, reasons_for_customer
 
 ANSWER_SHARE_WITHIN = timedelta(days=5)
@@ -137,6 +138,7 @@ def tell_complainant(
         incidents=report.incidents,
         missing=_missing(report),
         expect_by=at + ANSWER_SHARE_WITHIN,
+        link_until=at + REPORT_LINK_LASTS,
         outcome=report.outcome,
         look_back_days=_look_back_days(report, desk=desk),
         elsewhere=_elsewhere(report, desk=desk, at=at) if kind is LetterKind.NOT_OURS else (),

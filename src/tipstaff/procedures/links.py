@@ -1,13 +1,14 @@
 """Signed links that expire. The link itself is the key, so it is never stored and never sent to another site."""
 
 import enum
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.core.signing import BadSignature, Signer
 
 CONTACT, FORWARD, KEY = "contact-", "forward-", "key-"
 """What the name of a link begins with that is no log-in: a proposed contact's, one that a reseller passes on, and a
 given key's."""
+REPORT_LINK_LASTS = timedelta(days=180)
 
 
 class LinkTampered(ValueError):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from tipstaff.cases.operations import SEALED_MATTER
+from tipstaff.host.envelopes import UselessKey, check_openpgp, check_smime
 from tipstaff.ledger.operations import record
 from tipstaff.notices import LetterFacts, compose
 from tipstaff.notices.operations import queue_letter
@@ -26,9 +27,11 @@ class ContactsKept(ValueError):
 
 
 def send_log_in_link(
-    email: str, *, customer: str, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str
+    email: str, *, customer: str, name: str, language: str, log_in: str, desk: Desk, at: datetime, actor: str,
+    keys: MailKeys | None = None,
 ) -> str:  # fmt: skip
-    """Queue the letter with link `log_in` (`12-3`); its key. The link itself is made when the letter is sent."""
+    """Queue the letter with link `log_in` (`12-3`); its key. The link itself is made when the letter is sent. `keys`
+    close it in place of those on record."""
     desk = desk.speaking_to(get_customer(customer))
     facts = LetterFacts(
         operator=desk.operator, abuse_contact=desk.abuse_address, language=language, representative=name
@@ -36,7 +39,7 @@ def send_log_in_link(
     key = queue_letter(
         LetterKind.LOG_IN_LINK, once=f"log_in_link:{log_in}", to=email, log_in=log_in, case=None, report=None,
         draft=compose(LetterKind.LOG_IN_LINK, facts=facts), at=at, actor=actor, held=not desk.mail_out_ready,
-        brand=desk.brand,
+        brand=desk.brand, keys=keys,
     )  # fmt: skip
     desk.enqueue("letters", "all")
     return key
@@ -123,7 +126,7 @@ def set_contacts(
         if one.bounced_at is None:
             facts = _facts(
                 desk, language=one.language, name=one.name, customer=_named(customer), by=by,
-                contacts=tuple(map(_reached_how, chain)),
+                contacts=tuple(_reached_how(each, at=at) for each in chain),
             )  # fmt: skip
             _send(
                 LetterKind.CONTACTS_CHANGED, facts=facts, to=one.email, link=None, desk=desk, at=at, by=by,
@@ -163,10 +166,19 @@ def _facts(desk: Desk, *, name: str = "", **more: Any) -> LetterFacts:
     return LetterFacts(operator=desk.operator, abuse_contact=desk.abuse_address, representative=name, **more)
 
 
-def _reached_how(one: Representative) -> str:
-    """A contact in a letter, with by what letters to them are closed."""
-    by = [name for name, key in (("OpenPGP", one.openpgp_key), ("S/MIME", one.smime_certificate)) if key]
-    return f"{one.name} <{one.email}>" + (f" ({', '.join(by)})" if by else "")
+def _reached_how(one: Representative, *, at: datetime) -> str:
+    """A contact in a letter, with by what letters to them are closed: another's key of the same kind is seen."""
+    keys = (("OpenPGP", one.openpgp_key, check_openpgp), ("S/MIME", one.smime_certificate, check_smime))
+    by = [f"({name}) {_fingerprint(key, check, at=at)}".rstrip() for name, key, check in keys if key]
+    return " ".join([f"{one.name} <{one.email}>", *by])
+
+
+def _fingerprint(key: str, check: Callable[..., str], *, at: datetime) -> str:
+    """What a key is known by; empty of one that is no use any more."""
+    try:
+        return check(key, at=at).partition(" ")[0]
+    except UselessKey:
+        return ""
 
 
 def _named(customer: Customer) -> str:

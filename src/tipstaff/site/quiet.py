@@ -4,8 +4,12 @@ import logging
 import re
 
 from tipstaff.host.faults import traced
+from tipstaff.procedures.links import Link
 
-_TOKEN = re.compile(r"/(p|r|f|first|account/enter|account/contact)/[^\s/?'\"]+")
+_FIRST = "first"
+"""A first log-in's: its token is drawn by chance, not signed."""
+_PATHS = "|".join(map(re.escape, (*(kind.path for kind in Link), _FIRST)))
+_TOKEN = re.compile(rf"/({_PATHS})/[^\s/?'\"]+")
 
 
 def without_tokens(text: str) -> str:

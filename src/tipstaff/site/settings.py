@@ -141,6 +141,8 @@ CSRF_TRUSTED_ORIGINS = [TIPSTAFF.public_url] if _HTTPS else []
 if _HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+FILE_UPLOAD_HANDLERS = ["tipstaff.web.uploads.InMemory"]
+
 STATIC_URL = "/static/"
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tipstaff.worker")
 CASE_LINK_LASTS = timedelta(days=45)
-REPORT_LINK_LASTS = timedelta(days=180)
 LOG_IN_LINK_LASTS = timedelta(days=1)
 CONTACT_LINK_LASTS = timedelta(days=7)
 
@@ -592,7 +591,7 @@ def log_in_link(log_in: str, at: datetime) -> str:
 
 def report_link(report: str, at: datetime) -> str:
     """Where a complainant sees what became of a report."""
-    return _link(links.Link.REPORT, report, at=at, lasts=REPORT_LINK_LASTS)
+    return _link(links.Link.REPORT, report, at=at, lasts=links.REPORT_LINK_LASTS)
 
 
 def _link(kind: links.Link, key: str, *, at: datetime, lasts: timedelta) -> str:

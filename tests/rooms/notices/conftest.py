@@ -63,6 +63,7 @@ FACTS = LetterFacts(
     abuse_contact="abuse@example.net",
     reports=("R-000301", "R-000302", "R-000307"),
     expect_by=datetime(2026, 3, 17, 9, 15, tzinfo=UTC),
+    link_until=datetime(2026, 9, 10, 9, 15, tzinfo=UTC),
     counts_from=datetime(2026, 5, 1, tzinfo=UTC),
     changes=("Unsolicited bulk mail", "Forged routes"),
     question="AQ-1f2e3d4c5b",

@@ -75,7 +75,7 @@ def test_a_complainants_letter_is_the_same_whoever_the_customer_is(kind: LetterK
     nobody = facts.for_complainant()
     passed_on = replace(nobody, contact=facts.contact) if kind is LetterKind.IN_TOUCH else nobody
     assert compose(kind, facts=facts) == compose(kind, facts=passed_on)
-    shared = {"operator", "abuse_contact", "language", "reports", "expect_by"}
+    shared = {"operator", "abuse_contact", "language", "reports", "expect_by", "link_until"}
     shared |= {"reporter_reference", "received_at", "digest", "incidents", "missing", "outcome", "look_back_days"}
     shared |= {"elsewhere"}
     for field in fields(LetterFacts):

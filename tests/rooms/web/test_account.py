@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from cryptography.x509.oid import NameOID
 from django.db import connection
 from django.db.models import QuerySet
 from django.test import Client
@@ -37,8 +41,8 @@ from tipstaff.registry.operations import designate, undo
 from tipstaff.registry.queries import changes_of, get_customer, representatives_of
 from tipstaff.site.quiet import without_tokens
 from tipstaff.testing.mailbox import Mailbox
-from tipstaff.web.models import Brand, Forward, PortalPerson, ProposedContact, ProposedKey
-from tipstaff.web.portal import account, contacts, reads, tokens
+from tipstaff.web.models import Brand, Factor, Forward, PortalPerson, ProposedContact, ProposedKey
+from tipstaff.web.portal import account, contacts, mail_keys, reads, tokens, webhooks
 from tipstaff.web.portal.account_urls import urlpatterns
 from tipstaff.web.portal.outgoing import TO_ALL_MAX, TO_ONE_MAX, contact_in_letter, holds_url, is_no_name
 from tipstaff.web.portal.people import PortalRole, role_on
@@ -589,11 +593,92 @@ def test_a_contacts_key_counts_once_a_letter_that_only_it_opens_was_opened(
     assert (used.openpgp_key, used.verified_at) == (str(secret.extract_certificate()).strip(), wiring.now())
     assert Client().post(path).status_code == 410
     (told,) = [each for each in posted(monkeypatch) if each["To"] == email]
-    assert f"<{email}> (OpenPGP)" in " ".join(opened(told, secret).split()), "closed by it, and says so"
+    fingerprint = secret.extract_certificate().fingerprint.upper()
+    assert f"<{email}> (OpenPGP) {fingerprint}" in " ".join(opened(told, secret).split()), "closed by it, and says so"
     said = {e.what for e in recent(about=case.customer, limit=20)}
     assert {"portal.key_proposed", "portal.contacts_changed"} <= said
     client.post(f"{page}/key", {"act": "forget", "kind": "OpenPGP"})
     assert representatives_of(case.customer)[0].openpgp_key == ""
+
+
+def certificate(email: str, *, lasts: timedelta, trailing: str = "") -> dict[str, str]:
+    """An S/MIME certificate for an address, as the form sends it."""
+    key, name = rsa.generate_private_key(65537, 2048), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, email)])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(5).not_valid_before(wiring.now() - timedelta(days=1))
+    made = builder.not_valid_after(wiring.now() + lasts).sign(key, SHA256())
+    return {"key": made.public_bytes(Encoding.PEM).decode() + trailing}
+
+
+def test_the_key_shown_last_is_the_one_that_closes_and_one_that_ran_out_locks_nobody_out(
+    day: object, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page = f"/account/people/{case.customer}"
+    secret = Tsk.generate(f"Maja <{email}>", profile=Profile.RFC4880)
+    client.post(f"{page}/key", {"key": str(secret.extract_certificate())})
+    assert Client().post(last_link(LetterKind.KEY_CHECK, email)).status_code == 200
+    client.post(f"{page}/key", certificate(email, lasts=timedelta(hours=1)))
+    late = last_link(LetterKind.KEY_CHECK, email)
+    start = wiring.now()
+    clock(timedelta(hours=2))
+    answer = Client().post(late)
+    assert (answer.status_code, "it ran out on" in answer.content.decode()) == (409, True)
+    clock(start - wiring.now() + timedelta(minutes=1))
+    client.post(f"{page}/key", certificate(email, lasts=timedelta(days=2)))
+    posted(monkeypatch)
+    answer = Client().post(last_link(LetterKind.KEY_CHECK, email))
+    assert "It takes the place of every key that you gave before" in answer.content.decode()
+    used = representatives_of(case.customer)[0]
+    assert (used.openpgp_key, bool(used.smime_certificate)) == ("", True)
+    told = next(x for x in recent(about=case.customer, limit=20) if x.what == "portal.contacts_changed")
+    assert mail_keys.says_of(used, at=wiring.now())[0][1] in str(told.detail["why"]), "with its fingerprint"
+    assert [each.get_content_type() for each in posted(monkeypatch)] == ["application/pkcs7-mime"]
+    clock(timedelta(days=3))
+    ask(email)
+    (letter,) = posted(monkeypatch)
+    assert letter.get_content_type() in ("text/plain", "multipart/alternative"), "a code is asked of whoever opens it"
+    Factor.objects.all().delete()
+    clock(timedelta(hours=1))
+    ask(email)
+    assert posted(monkeypatch) == [], "the mailbox alone would open it"
+
+
+def test_what_no_key_holds_is_refused_and_none_of_it_is_kept(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    page = f"/account/people/{case.customer}"
+    for odd in (
+        certificate(email, lasts=timedelta(days=9), trailing="\0x"),
+        {"key": "-----BEGIN PGP PUBLIC KEY BLOCK-----\0"},
+        {"act": "forget", "kind": "Z" * 300_000},
+        {"act": "forget", "kind": "x\0y"},
+    ):
+        assert client.post(f"{page}/key", odd).status_code == 302
+    assert not ProposedKey.objects.exists()
+    assert not [x for x in recent(about=case.customer, limit=20) if x.what == "portal.contacts_changed"]
+    token = token_for(client, "keys")
+    named = str(Tsk.generate("a\0b <x@example.com>").extract_certificate())
+    assert client.post(f"{page}/key", {"key": named}).status_code == 302
+    assert "a\N{REPLACEMENT CHARACTER}b <x@example.com>" in ProposedKey.objects.get().says
+    clock(timedelta(days=1))
+    reader = Client(headers={"Authorization": f"Bearer {token}"})
+    given = {"account": case.customer, "key": named}
+    answers = [reader.post("/api/own/keys", given, "application/json") for _ in range(webhooks.A_MINUTE + 1)]
+    assert (answers[0].status_code, "Too many at once" in answers[-1].content.decode()) == (200, True)
+    assert ProposedKey.objects.filter(made_at__lt=wiring.now()).count() == 0, "those of before are gone"
+
+
+def test_an_address_too_long_for_the_record_gets_no_link_and_no_failure(day: object, clock: Clock) -> None:
+    case, email = of_somebody()
+    client, _, _ = come_in(email)
+    long = f"{'a' * 64}@{'b' * 60}.{'c' * 20}.example.com"
+    assert client.post(f"/account/people/{case.customer}/invite", {"email": long, "role": "reads"}).status_code == 302
+    assert "That is no mail address" in client.get(f"/account/people/{case.customer}").content.decode()
+    designate(case.customer, [Representative(name="x", email=long)], at=wiring.now(), actor="import")
+    ask(long)
+    assert link_for(long) is None
 
 
 def test_nobody_gives_a_key_for_somebody_else_and_none_that_waited_too_long_counts(day: object, clock: Clock) -> None:

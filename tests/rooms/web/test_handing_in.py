@@ -1,5 +1,6 @@
 """Reports over the REST endpoint and by the public form."""
 
+import base64
 import dataclasses
 import hashlib
 import html
@@ -208,6 +209,61 @@ def test_a_whole_mail_that_is_dropped_needs_nothing_else_and_is_kept_as_it_was(
     ]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/plain; a=" + b"(" * 30000,
+        b"Content-Type: multipart/mixed; boundary=" + b"(" * 5000,
+        b"Content-Type: multipart/x" + b";a*0*=x" * 7000,
+        b"Content-Type: ;",
+        b"Content-Type: multipart/mixed; boundary*=x''",
+        b"Content-Type: text/plain; x*=utf-8''%",
+        b"Content-Type: multipart/mixed; boundary=" + b'"' + b"\\" * 30000,
+    ],
+    ids=lambda head: head[:40].decode(),
+)
+def test_hostile_octets_are_a_report_or_a_clear_sentence(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    opened = ticket(api)
+    later(monkeypatch, at, seconds=20)
+    for before, status in ((b"From: a@b.example\r\n", 302), (b"X-Odd: 1\r\n", 400)):
+        file = SimpleUploadedFile("x.eml", before + head + b"\r\n\r\nx\r\n")
+        answer = api.post("/report", {"kind": "messaging/spam", "ticket": opened, "message": file})
+        assert answer.status_code == status
+    assert "This is no whole mail" in answer.content.decode()
+    [report] = list_reports()
+    complaint.understand(report.key, desk=wiring.desk(), at=wiring.now())
+
+
+def test_what_is_filled_in_beside_a_whole_mail_is_kept_and_read(
+    api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = ticket(api)
+    later(monkeypatch, at, seconds=20)
+
+    def dropped(**more: str) -> HttpResponse:
+        file = SimpleUploadedFile("x.eml", SPAM + b"x\r\n" * 1_000_000)  # Django would write that to a disk.
+        return api.post("/report", {**FILLED, "ticket": opened, "message": file, **more})
+
+    monkeypatch.delattr("django.core.files.uploadedfile.TemporaryUploadedFile.__init__")
+    for wrong in ({"port": "99999"}, {"when": "yesterday"}, {"when": "2999-01-01 10:00"}):
+        assert dropped(**wrong).status_code == 400
+    assert dropped(reference="OURS-77", evidence="").status_code == 302
+    [report] = list_reports()
+    (words,) = re.findall(rb"base64\r\n\r\n(.*?)\r\n--", get_raw(report.evidence), re.DOTALL)
+    said = base64.b64decode(words).decode()
+    for line in ("203.0.113.77", "40001", "2026-05-04T10:00+02:00", "OURS-77"):
+        assert line in said
+    complaint.understand(report.key, desk=wiring.desk(), at=wiring.now())
+    read = get_report(report.key)
+    assert read is not None
+    assert [
+        (str(i.allegation.source), i.allegation.source_port, i.allegation.moment and i.allegation.moment.at.isoformat())
+        for i in read.incidents
+    ] == [("203.0.113.77", 40001, "2026-05-04T08:00:00+00:00")]
+
+
 def test_the_sieve_unfolds_what_is_dropped_before_it_is_kept(
     api: Client, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +381,9 @@ def test_one_address_cannot_fill_the_desk(api: Client, at: datetime, monkeypatch
         later(monkeypatch, at, seconds=60 * n + 20)
         answers.append(api.post("/report", FILLED | {"ticket": opened, "port": str(n + 1)}).status_code)
     assert answers == [302, 302, 429]
+    file = SimpleUploadedFile("x.eml", b"no mail at all")
+    answer = api.post("/report", {"kind": "messaging/spam", "ticket": opened, "message": file})
+    assert answer.status_code == 429, "nothing is read of what is not taken"
 
 
 def test_what_a_form_said_is_in_the_vault_as_it_was_kept(

@@ -343,10 +343,9 @@ def give_own_key(request: HttpRequest, given: OwnKeyIn) -> OwnKeyOut:
 
     They get a letter that only this key opens, and it is used once they have followed the link in it.
     """
-    customer = _managed(request, given.account)
-    waits = _or_refused(
-        lambda: mail_keys.propose(given.key.strip(), customer=customer, by=_person(request), at=wiring.now())
-    )
+    customer, person = _managed(request, given.account), _person(request)
+    _or_refused(lambda: webhooks.pace_of(person))  # To look at a key is work.
+    waits = _or_refused(lambda: mail_keys.propose(given.key.strip(), customer=customer, by=person, at=wiring.now()))
     return OwnKeyOut(kind=waits.kind, says=waits.says, used=False)
 
 

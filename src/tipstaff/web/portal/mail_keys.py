@@ -8,7 +8,7 @@ a key counts once whoever has it has opened a letter at that address.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from django.db import transaction
 
@@ -66,15 +66,13 @@ def propose(text: str, *, customer: Customer, by: PortalPerson, at: datetime) ->
     if len(text) > KEY_CHARACTERS_MAX:
         raise NotSet("That is longer than any key that we take.")
     keys = MailKeys(smime=(text,)) if "BEGIN CERTIFICATE" in text else MailKeys(openpgp=(text,))
-    try:
-        says = check_smime(text, at=at) if keys.smime else check_openpgp(text, at=at)
-    except UselessKey as why:
-        raise NotSet("Nothing can be closed by this key: {why}.", why=str(why)) from why
+    says = _whose(keys, at=at)
     with transaction.atomic():
         take_turn(customer.key)  # Two at once count one another.
         rows = ProposedKey.objects.filter(customer=customer.key, email=by.email)
         if rows.filter(made_at__gt=at - timedelta(days=1)).count() >= A_DAY_MAX:
             raise Sentence("Too many letters went to that address today; try again tomorrow.")
+        ProposedKey.objects.filter(made_at__lte=at - LASTS).delete()  # Anybody's: none of them opens anything.
         rows.filter(ended_at=None).update(ended_at=at)
         row = ProposedKey.objects.create(
             customer=customer.key, email=by.email, openpgp_key="".join(keys.openpgp),
@@ -88,6 +86,14 @@ def propose(text: str, *, customer: Customer, by: PortalPerson, at: datetime) ->
     return row
 
 
+def _whose(keys: MailKeys, *, at: datetime) -> str:
+    """Whose this one key says it is. Raise NotSet where nothing can be closed by it."""
+    try:
+        return check_smime(keys.smime[0], at=at) if keys.smime else check_openpgp(keys.openpgp[0], at=at)
+    except UselessKey as why:
+        raise NotSet("Nothing can be closed by this key: {why}.", why=str(why)) from why
+
+
 def key_of_link(name: str, *, at: datetime) -> ProposedKey | None:
     """The key that a link is about, while it waits."""
     rows = ProposedKey.objects.filter(ended_at=None, made_at__gt=at - LASTS)
@@ -95,7 +101,8 @@ def key_of_link(name: str, *, at: datetime) -> ProposedKey | None:
 
 
 def show(number: int, *, at: datetime) -> bool:
-    """Whoever opened the letter uses its key from now on; False where it waits no more, or they are no contact."""
+    """Whoever opened the letter uses its key from now on, and no other that they gave before; False where it waits no
+    more, or they are no contact. Raise NotSet where it has run out meanwhile."""
     with transaction.atomic():
         whose = ProposedKey.objects.filter(pk=number).values_list("customer", flat=True).first()
         take_turn(whose or "")
@@ -109,19 +116,24 @@ def show(number: int, *, at: datetime) -> bool:
             return False
         row.ended_at = at
         row.save(update_fields=["ended_at"])
-        given = MailKeys(openpgp=(row.openpgp_key,), smime=(row.smime_certificate,))
+        given = (
+            MailKeys(smime=(row.smime_certificate,)) if row.smime_certificate else MailKeys(openpgp=(row.openpgp_key,))
+        )
+        says = _whose(given, at=at)
 
         def edit(chain: list[Representative]) -> list[Representative]:
             return [
                 replace(
-                    one, openpgp_key=given.openpgp[0] or one.openpgp_key, verified_at=at, bounced_at=None,
-                    smime_certificate=given.smime[0] or one.smime_certificate,
+                    one, openpgp_key=row.openpgp_key, smime_certificate=row.smime_certificate, verified_at=at,
+                    bounced_at=None,
                 )
                 if one.email.lower() == row.email else one
                 for one in chain
             ]  # fmt: skip
 
-        change_contacts(customer, edit, by=row.email, why=f"{row.email} showed an {row.kind} key to be theirs", at=at)
+        change_contacts(
+            customer, edit, by=row.email, why=f"{row.email} showed an {row.kind} key to be theirs: {says}", at=at
+        )
     return True
 
 
@@ -129,6 +141,8 @@ def forget(kind: str, *, customer: Customer, by: PortalPerson, at: datetime) -> 
     """Letters to somebody go no longer closed by their key of a kind; False where there was none. Raise NotSet."""
     if own_contact(by, customer.key) is None:
         raise NotSet("Only a contact gives a key, for letters to themselves.")
+    if kind not in get_args(KindOfKey):
+        return False
 
     def without(one: Representative) -> Representative:
         return replace(one, smime_certificate="") if kind == "S/MIME" else replace(one, openpgp_key="")

@@ -16,12 +16,15 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from tipstaff import wiring
+from tipstaff.host.envelopes import UselessKey
+from tipstaff.notices.closing import NO_KEYS, usable
 from tipstaff.procedures.acceptance import note_portal_log_in
 from tipstaff.procedures.hooks import switch_off_of
 from tipstaff.procedures.portal import note_portal_change, send_log_in_link
 from tipstaff.registry.queries import (
     accounts_above,
     get_customer,
+    mail_keys_of,
     representatives_of,
     represented_by,
     represented_since,
@@ -36,6 +39,8 @@ from ..sessions import end_sessions, entered_at, person_in, sessions_of
 
 MAIL_ADDRESS = re.compile(r"[^\s@<>,;\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}")
 LINK_EVERY = timedelta(minutes=5)
+ADDRESS_CHARACTERS_MAX = 139
+"""Whoever does something stands on record as `customer (address)`, in 150 characters."""
 MEMBERS_MAX = 50
 
 
@@ -129,8 +134,7 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
     since = min((since for _, since in let_in.values()), default=None)
     if since is None:
         return False
-    links = PersonLink.objects.filter(person=person, made_at__lt=since)
-    stale = links.exists() or any(factor.made_at < since for factor in factors_of(who(person.pk)))
+    links, stale = PersonLink.objects.filter(person=person, made_at__lt=since), _is_stale(person, since=since)
     with transaction.atomic():
         count = forget_factors(who(person.pk)) + links.delete()[0] if stale else 0
         for customer in sorted(let_in):
@@ -142,6 +146,12 @@ def forget_what_is_stale(person: PortalPerson, *, at: datetime) -> bool:
                 )  # fmt: skip
         _end_webhooks(person, still=lambda hook: hook.made_at >= since, at=at, actor="worker")
     return stale
+
+
+def _is_stale(person: PortalPerson, *, since: datetime) -> bool:
+    """Whether anything that somebody logs in with is of a time before `since`."""
+    links = PersonLink.objects.filter(person=person, made_at__lt=since)
+    return links.exists() or any(factor.made_at < since for factor in factors_of(who(person.pk)))
 
 
 def note_use(person: PortalPerson, *, at: datetime) -> None:
@@ -179,7 +189,7 @@ def ask_for_link(email: str, *, brand: str = "", at: datetime) -> None:
     An address gets one link in five minutes, however often it is asked for.
     """
     email = email.lower()
-    if not MAIL_ADDRESS.fullmatch(email):
+    if not _can_be_named(email):
         return
     person = PortalPerson.objects.filter(email=email).first()
     if person is None and represented_by(email):
@@ -187,6 +197,10 @@ def ask_for_link(email: str, *, brand: str = "", at: datetime) -> None:
     if person is not None and (own := roles_of(person)):
         customer = min(own, key=lambda key: (brand_of(key) != brand, key))
         _send(person, customer=customer, at=at, actor=f"customer ({email})")
+
+
+def _can_be_named(email: str) -> bool:
+    return MAIL_ADDRESS.fullmatch(email) is not None and len(email) <= ADDRESS_CHARACTERS_MAX
 
 
 def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> None:
@@ -201,7 +215,22 @@ def _send(person: PortalPerson, *, customer: str, at: datetime, actor: str) -> N
         send_log_in_link(
             row.email, customer=customer, name=contact.name if contact is not None else "", language=row.language,
             log_in=f"{row.pk}-{row.links}", desk=wiring.desk(), at=at, actor=actor,
+            keys=NO_KEYS if _is_locked_out(row, at=at) else None,
         )  # fmt: skip
+
+
+def _is_locked_out(person: PortalPerson, *, at: datetime) -> bool:
+    """Whether a link would wait for good: the keys of before have run out, and only who is in gives a new one.
+
+    It goes unclosed then, if a second factor is asked of whoever opens it. It says nothing of a case, and without the
+    factor it opens nothing; where there is none, or one of before a time in which nobody let them in, it waits.
+    """
+    try:
+        usable(mail_keys_of(person.email), at=at)
+    except UselessKey:
+        since = min((since for _, since in _let_in(person).values()), default=at)
+        return bool(factors_of(who(person.pk))) and not _is_stale(person, since=since)
+    return False
 
 
 def person_of_link(log_in: str) -> PortalPerson | None:
@@ -235,7 +264,7 @@ def colleagues_of(customer: str) -> list[Colleague]:
 def invite(email: str, *, customer: str, role: PortalRole, by: PortalPerson, at: datetime) -> None:
     """Let somebody in, and send them a link; who is in already gets the role. Raise NotInvited."""
     email = email.lower()
-    if not MAIL_ADDRESS.fullmatch(email):
+    if not _can_be_named(email):
         raise NotInvited("That is no mail address.")
     if customer in represented_by(email):
         raise NotInvited("That address stands among your contacts for complaints, and may do everything already.")

@@ -3,8 +3,6 @@
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from tipstaff import wiring
 from tipstaff.intake.shaping import port_in
-from tipstaff.procedures.handing_in import LARGEST_OCTETS, QueueIsFull, hand_in_form, hand_in_mail
+from tipstaff.procedures.handing_in import LARGEST_OCTETS, QueueIsFull, hand_in_form, hand_in_mail, refuse_full
 
 from ..brands import brand_asked
 from ..pages import show_public
@@ -64,20 +62,20 @@ def report_form(request: HttpRequest) -> HttpResponse:
     if nonce is None or request.POST.get("website"):
         # Not said which: a person reads one sentence, a program learns nothing.
         return _show(request, given, [("", "The form was open too long or was sent too soon; send it once more.")])
-    dropped, troubles = _dropped(request, given)
-    report, wrong = ({}, []) if dropped or troubles else _report(given)
-    if troubles or wrong:
-        return _show(request, given, [*troubles, *wrong])
-    at = wiring.now()
+    at, peer = wiring.now(), request.META.get("REMOTE_ADDR") or ""
     how: dict[str, Any] = {
-        "nonce": nonce, "desk": wiring.desk(), "at": at, "peer": request.META.get("REMOTE_ADDR") or "",
-        "queue_max": own.queue_max, "brand": brand_asked(request),
+        "nonce": nonce, "desk": wiring.desk(), "at": at, "peer": peer, "queue_max": own.queue_max,
+        "brand": brand_asked(request),
     }  # fmt: skip
     try:
+        refuse_full(peer, at=at, queue_max=own.queue_max)
+        dropped, troubles = _dropped(request, given)
+        report, wrong = ({}, []) if dropped or troubles else _report(given)
+        if troubles or wrong:
+            return _show(request, given, [*troubles, *wrong])
         if dropped:
-            words = "\n".join(filter(None, (given["offender"], given["evidence"][:_LONGEST_EVIDENCE])))
             reference = hand_in_mail(
-                dropped, kind=dict(KINDS)[given["kind"]], words=words, contact=given["mail"], **how
+                dropped, kind=dict(KINDS)[given["kind"]], words=_words(given), contact=given["mail"], **how
             )  # fmt: skip
         else:
             reference = hand_in_form(report, **how)
@@ -121,14 +119,57 @@ def _dropped(request: HttpRequest, given: dict[str, str]) -> tuple[bytes, list[t
     if file.size > LARGEST_OCTETS:
         return b"", [("message", "This file is larger than 5 MiB; send it to us by mail.")]
     content, troubles = file.read(), []
-    headers = {name.lower() for name in message_from_bytes(content[:65536], policy=default)}
-    if not {"from", "received", "date", "message-id"} & headers:
+    if not {b"from", b"received", b"date", b"message-id"} & _header_names(content[:65536]):
         troubles.append(("message", "This is no whole mail: save it with its headers, as .eml, and choose that file."))
     if given["kind"] not in dict(KINDS):
         troubles.append(("kind", "Say what happened."))
+    _, wrong = _when_and_port(given)
+    troubles += wrong
+    return (b"" if troubles else content), troubles
+
+
+def _header_names(mail: bytes) -> set[bytes]:
+    """The names of a mail's header fields, in small letters (RFC 5322, section 2.2). What they say is not looked at:
+    anybody may send anything here."""
+    found: set[bytes] = set()
+    for line in mail.splitlines():
+        field = _FIELD.match(line)
+        if field is not None:
+            found.add(field[1].lower())
+        elif not line.startswith((b" ", b"\t", b"From ")):  # The last begins a mail in a mailbox's file (RFC 4155).
+            break
+    return found
+
+
+_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:")
+
+
+def _words(given: dict[str, str]) -> str:
+    """What was filled in beside a whole mail: who it was behind a shared address is known by port and time alone."""
+    when, port = _instant(given["when"], given["zone"]), port_in(given["port"]) if given["port"] else None
+    source = given["offender"][:2000]
+    if source and port and "://" not in source:
+        source = f"[{source}]:{port}" if ":" in source else f"{source}:{port}"
+    told = (
+        ("Source", source), ("Source port", str(port or "")), ("Time", when or ""),
+        ("Reference", given["reference"][:100]),
+    )  # fmt: skip
+    return "\n".join([*(f"{name}: {text}" for name, text in told if text), given["evidence"][:_LONGEST_EVIDENCE]])
+
+
+def _when_and_port(given: dict[str, str]) -> tuple[str | None, list[tuple[str, str]]]:
+    """When it was, as it was told, and what is wrong with that, the port and the address for answers."""
+    troubles: list[tuple[str, str]] = []
+    if given["port"] and port_in(given["port"]) is None:
+        troubles.append(("port", "A port is a number from 1 to 65535."))
+    when = _instant(given["when"], given["zone"])
+    if given["when"] and when is None:
+        troubles.append(("when", "Write the time as year-month-day hour:minute."))
+    elif when and _is_to_come(when):
+        troubles.append(("when", "This time has not come yet: say when it happened, or leave it empty."))
     if given["mail"] and not _MAIL.fullmatch(given["mail"]):
         troubles.append(("mail", "This is no mail address; leave it empty if you want no answer."))
-    return (b"" if troubles else content), troubles
+    return when, troubles
 
 
 def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -144,15 +185,8 @@ def _report(given: dict[str, str]) -> tuple[dict[str, Any], list[tuple[str, str]
             troubles.append(("offender", "This address of a page cannot be read."))
     elif not _is_address(offender) and not re.fullmatch(r"[\w.-]{1,200}\.[\w-]{2,60}", offender):
         troubles.append(("offender", "Give one IP address, or the whole address of the page."))
-    if given["port"] and port_in(given["port"]) is None:
-        troubles.append(("port", "A port is a number from 1 to 65535."))
-    when = _instant(given["when"], given["zone"])
-    if given["when"] and when is None:
-        troubles.append(("when", "Write the time as year-month-day hour:minute."))
-    elif when and _is_to_come(when):
-        troubles.append(("when", "This time has not come yet: say when it happened, or leave it empty."))
-    if given["mail"] and not _MAIL.fullmatch(given["mail"]):
-        troubles.append(("mail", "This is no mail address; leave it empty if you want no answer."))
+    when, wrong = _when_and_port(given)
+    troubles += wrong
     if len(given["evidence"]) < 10:
         troubles.append(("evidence", "Paste what shows it: log lines, or the mail with its headers."))
     category, _, type_ = kind.partition("/")
