@@ -18,12 +18,13 @@ from tipstaff.words import (
     Resource,
     Service,
     Site,
+    Tier,
 )
 
 from . import staging
 from .changes import Draft, change
 from .columns import Contact
-from .guarding import Overlap, foreign, refusals_told_apart
+from .guarding import Overlap, foreign, no_resellers, refusals_told_apart
 from .holdings import ANALYZE_FROM_ROWS, OVERLAPS_TOLD_MAX, moved_without_a_letter
 from .imports import Line, Sheet, Value, read_sheet, read_sheets
 from .leaving_out import completed
@@ -271,6 +272,13 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
             if not rest:
                 return
             staging.drop_pairs(strangers)
+        if plain := no_resellers(staging.staged_resellers()):
+            wrong = [h for h in holdings if h.tier is Tier.RESELLER and h.customer in plain]
+            for holding in wrong:
+                tally.refuse(line_of[holding.source], plain[str(holding.customer)])
+            if not rest:
+                return
+            staging.drop_sources([holding.source for holding in wrong])
         told = len(tally.changes)
         for kept in staging.drop_what_persons_set() if not draft.by_person else ():
             tally.keep(line_of[kept.new.source], kept.why)
