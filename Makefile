@@ -13,8 +13,8 @@ demo: ## play the example operator's day and leave the console open
 	./run demo
 test: ## everything that CI checks
 	./test
-live: setup ## only the tests with real daemons, network namespaces and a browser
-	TIPSTAFF_TEST_SOAK=1 ./test -m "live or browser" -q
+live: setup ## only the tests with real daemons, network namespaces and a browser, and those that take long
+	TIPSTAFF_TEST_SOAK=1 ./test -m "live or browser or thorough" -q
 lint: setup ## style, types, arrows
 	$(PY)/ruff check . && $(PY)/ruff format --check -q . && $(PY)/mypy src && $(PY)/lint-imports
 format: setup ## bring style in order

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from tests.procedures.office import DAY, HOUR, MOVED_IN, NOON, Office, reporter, spam_report
+from tipstaff.attribution.match import Question
 from tipstaff.intake.operations import set_incidents
 from tipstaff.intake.queries import get_report
 from tipstaff.ledger.queries import entries_about
@@ -14,6 +15,8 @@ from tipstaff.notices.queries import list_letters
 from tipstaff.procedures import complaint
 from tipstaff.procedures.judging import matters_of_case, offenders_of
 from tipstaff.procedures.letters import hidden_from_customer
+from tipstaff.procedures.lookup import Asked, who_held, who_held_them
+from tipstaff.procedures.many import open_book
 from tipstaff.registry.resources import hold_resource
 from tipstaff.testing import story
 from tipstaff.testing.story.mail import arf, mail, spam_sample
@@ -23,6 +26,7 @@ from tipstaff.words import (
     Answer,
     CaseOutcome,
     CaseState,
+    Grade,
     HoldingKind,
     LetterKind,
     Moment,
@@ -414,3 +418,21 @@ def test_a_correction_that_leaves_the_time_out_keeps_the_moment_that_was_stated(
     [corrected] = office.report(report.key).incidents
     assert (corrected.allegation.source, corrected.allegation.moment) == (as_typed.source, stated)
     assert [case.customer for case in office.cases()] == ["acct-1"]
+
+
+def test_a_resellers_row_over_somebody_elses_addresses_names_nobody(office: Office) -> None:
+    office.admit("acct-9", "198.51.100.64/28", is_reseller=True)
+    office.admit("acct-1", "198.51.100.64/29")
+    office.admit("acct-10", "198.51.100.72/29", reseller="acct-9")
+    at = Moment(NOON, 1.0)
+    addresses = [ip_address(f"198.51.100.{n}") for n in (64, 71, 72, 79)]
+    alone = [who_held(a, port=None, moment=at, received_at=NOON) for a in addresses]
+    together = who_held_them([Asked(a, None, None, at) for a in addresses], received_at=NOON)
+    book = open_book(at=NOON).attribute([Question(address=a, moment=at) for a in addresses], received_at=NOON)
+    for one, of_many, of_all in zip(alone, together, book, strict=True):
+        assert (one.grade, one.reason, one.customer) == (of_many.grade, of_many.reason, of_many.customer)
+        assert (one.grade, one.reason, one.customer) == (of_all.grade, of_all.reason, of_all.customer)
+    assert [(a.grade, a.customer) for a in alone] == [
+        *[(Grade.CONTRADICTED, None)] * 2, *[(Grade.CONFIRMED, "acct-9")] * 2
+    ]  # fmt: skip
+    assert alone[2].downstream == "acct-10"

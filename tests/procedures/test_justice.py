@@ -85,7 +85,7 @@ def test_a_measure_does_not_stay_on_the_next_holder(office: Office) -> None:
     assert office.measures(case)[0].state is MeasureState.IN_FORCE
     at = NOON + 2 * DAY
     holding = next(h for h in holdings_of("acct-1", at=at) if str(h.prefix).startswith(FIRST))
-    registry.end_holding(holding.key, held_until=at - DAY, at=at, actor="import")
+    registry.end_holding(holding.key, held_until=at - DAY, at=at - DAY, actor="import")
     office.admit("acct-2")
     office.hold(FIRST + "/32", customer="acct-2", since=at)
     office.follow(at=at)

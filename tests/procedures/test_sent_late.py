@@ -39,7 +39,7 @@ def moves(office: Office, *, at: datetime) -> None:
         if h.tier is Tier.CUSTOMER
     )
     assert isinstance(holding, Holding)
-    end_holding(holding.key, held_until=at - DAY, at=at, actor="import")
+    end_holding(holding.key, held_until=at - DAY, at=at - DAY, actor="import")
     office.hold(ADDRESS, customer="acct-2", since=at)
 
 

@@ -1,12 +1,11 @@
 """`tipstaff accountability`: customers who asked to be checked, and how each stands."""
 
-import getpass
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .base import database
+from .base import database, who_types
 from .tables import print_rows
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def check(
         from tipstaff.procedures import accountability
         from tipstaff.registry.operations import UnknownKey
 
-        desk, at, actor = wiring.desk(), wiring.now(), getpass.getuser()
+        desk, at, actor = wiring.desk(), wiring.now(), who_types()
         try:
             if customer:
                 made = [accountability.check(customer, desk=desk, at=at, actor=actor)]

@@ -72,6 +72,8 @@ def _opened(file: str) -> Iterator[TextIO]:
 def _rows(text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and fields; blank lines and a header are left out."""
     for number, line in enumerate(text, start=1):
+        if number == 1:
+            line = line.removeprefix("\ufeff")  # Standard input is read as it comes.
         if not line.strip():
             continue
         try:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -196,3 +197,11 @@ def migrate() -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(727077)")
+
+
+def who_types() -> str:
+    """The log-in name of whom the process runs as, for the record: LOGNAME and USER are what anybody sets them to."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

@@ -1,6 +1,5 @@
 """`tipstaff detectors`: let the built-in detectors look through what your devices and servers wrote."""
 
-import getpass
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .base import database
+from .base import database, who_types
 from .registry_changes import instant
 from .registry_files import many, refuse
 from .tables import print_rows
@@ -88,7 +87,7 @@ def leave(
         from tipstaff.registry.operations import UnknownKey
 
         try:
-            note_leave(customer, detector, until=ends, shown_by=shown_by, at=wiring.now(), actor=getpass.getuser())
+            note_leave(customer, detector, until=ends, shown_by=shown_by, at=wiring.now(), actor=who_types())
         except UnknownKey as why:
             typer.echo(f"{str(why)[:1].upper()}{str(why)[1:]}.", err=True)
             raise typer.Exit(1) from why
@@ -118,7 +117,7 @@ def ask_address(
         try:
             key = ask(
                 customer, address=ip_address(address), port=port, protocol=protocol, used_at=moment, line=line,
-                desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser(),
+                desk=wiring.desk(), at=wiring.now(), actor=who_types(),
             )  # fmt: skip
         except (NotToBeAsked, UnknownKey, ValueError) as why:
             typer.echo(f"{why} Nobody was asked.", err=True)
@@ -193,7 +192,7 @@ def look(
         try:
             lines = sys.stdin if file == "-" else opened.enter_context(open(file, encoding="utf-8", errors="replace"))
             taken = look_through(
-                detector, one, lines, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser(),
+                detector, one, lines, desk=wiring.desk(), at=wiring.now(), actor=who_types(),
                 agreed=frozenset(agreed or ()), own_asn=own_asn,
                 needed=dict(_versions(needed or ())),
                 roas=read_roas(json.loads(roas.read_bytes())) if roas else (),

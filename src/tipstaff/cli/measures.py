@@ -107,12 +107,13 @@ def apply(
     """Make the devices hold what is wanted, once; or with --dry-run only say what that would be.
 
     Devices are read, so run it where the enforcer runs and as the same user. While an enforcer runs it does the work:
-    it is called, and this command says so.
+    it is called, and this command says so. Measures that a guard refuses are said, each with why, and the exit is 1.
     """
     failed = False
     with database():
         from tipstaff import wiring
         from tipstaff.enforcement.operations import AnotherWriter, call_enforcer
+        from tipstaff.enforcement.queries import get_measure
         from tipstaff.procedures.devices import look, one_round
 
         for config, driver in _chosen(device):
@@ -136,11 +137,14 @@ def apply(
             except AnotherWriter:
                 call_enforcer(config.name)
                 said: dict[str, Any] = {"device": config.name, "enforcer": "called"}
+                refused = []
                 words = "an enforcer runs and was called; it looks now"
             else:
-                failed = failed or bool(done.failure)
+                failed = failed or bool(done.failure or done.refused)
+                refused = [(key, m.proof_detail if (m := get_measure(key)) else "") for key in done.refused]
                 words = done.failure or (
                     f"generation {done.generation}, {len(done.steps)} step(s), {len(done.turned)} measure(s) turned"
+                    + (f", {len(refused)} refused" if refused else "")
                     + (f"; held back: {done.held_back}" if done.held_back else "")
                 )
                 said = {
@@ -152,6 +156,8 @@ def apply(
                 _print_json([said])
             else:
                 typer.echo(f"{config.name}: {words}")
+                for key, why in refused:
+                    typer.echo(f"  refuse {key}  {why}")
     if failed:
         raise typer.Exit(1)
 

@@ -1,6 +1,5 @@
 """`tipstaff policy`: show an edition, check and test one that is being written, compare two, say what is covered."""
 
-import getpass
 import json
 import shutil
 import textwrap
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tipstaff.cli import editions, explain, replay
-from tipstaff.cli.base import database, read_settings
+from tipstaff.cli.base import database, read_settings, who_types
 from tipstaff.cli.registry_changes import instant
 from tipstaff.policy.as_json import clause_as_json, edition_as_json
 from tipstaff.policy.clauses import Clause, Edition, UnknownClause
@@ -240,7 +239,7 @@ def advise(
                 _say(f"{entry.at:%Y-%m-%d %H:%M} UTC, {entry.actor}: {entry.detail['words']}")
             return
         try:
-            clause = note(customer, words=words, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser())
+            clause = note(customer, words=words, desk=wiring.desk(), at=wiring.now(), actor=who_types())
         except (NoSuchWords, UnknownKey) as why:
             typer.echo(str(why), err=True)
             raise typer.Exit(1) from why
@@ -265,7 +264,7 @@ def claim(
         try:
             clause, accepted = meet_claim(
                 customer, happened_at=at, of_another=not ours, law_forbids=law_forbids, desk=wiring.desk(),
-                at=wiring.now(), actor=getpass.getuser(),
+                at=wiring.now(), actor=who_types(),
             )  # fmt: skip
         except (NoSuchWords, UnknownKey) as why:
             typer.echo(str(why), err=True)

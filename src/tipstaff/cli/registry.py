@@ -1,6 +1,5 @@
 """`tipstaff registry`: customers, what they hold, and who held an address."""
 
-import getpass
 import json
 import re
 from dataclasses import asdict
@@ -13,9 +12,9 @@ import typer
 
 from tipstaff.words import Allegation, Attribution, Binding, Holding
 
-from .base import database
+from .base import database, who_types
 from .registry_changes import AS_JSON, add_commands
-from .registry_files import import_files_in_order
+from .registry_files import import_files_in_order, without_their_kind
 from .sources import flows, import_logs, kind_of, list_readings, options_of, take_readings_out, told
 from .tables import print_rows
 
@@ -31,12 +30,14 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="CSV files, in any order. Or a KIND of log, and its files.",
+            help="CSV files, in any order; a KIND before them says which. Or a KIND of log, and its files.",
             metavar="[KIND] FILE...",
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change; not for logs.")] = False,
-    rest: Annotated[bool, typer.Option("--rest", help="Take in the good rows of a file with bad ones.")] = False,
+    rest: Annotated[
+        bool, typer.Option("--rest", help="Take in the good rows of a file with bad ones; not for logs.")
+    ] = False,
     as_json: AS_JSON = False,
     source: Annotated[str, typer.Option("--source", help="The name of a log's source; left out: its kind.")] = "",
     realm: Annotated[str, typer.Option("--realm", help="Where a log's addresses count; left out: the internet.")] = "",
@@ -110,13 +111,17 @@ def import_files(
     with database():
         kind = kind_of(files[0])
         if kind is not None:
+            if dry_run or rest:
+                raise typer.BadParameter(f"{kind} are taken in at once and without their bad lines: leave out "
+                                         f"{'--dry-run' if dry_run else '--rest'}.")  # fmt: skip
             options = options_of(
                 kind, source=source, realm=realm, inside_realm=inside_realm, zone=zone, year=year, every=every,
                 clock_error=clock_error, circuits_unique=circuits_unique, one_pool=one_pool, lasts=lasts,
                 one_port=one_port, follows=follows,
             )  # fmt: skip
-            import_logs(kind, files[1:], options, actor=getpass.getuser(), as_json=as_json)
+            import_logs(kind, files[1:], options, actor=who_types(), as_json=as_json)
             return
+        files = without_their_kind(files)
         import_files_in_order(files, dry_run=dry_run, rest=rest, as_json=as_json)
 
 

@@ -1,6 +1,5 @@
 """`tipstaff registry`: its past, its changes, and what people do to it. `registry.py` hangs these on its commands."""
 
-import getpass
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,7 +13,7 @@ import typer
 
 from tipstaff.words import HoldingKind, ResourceKind, ServiceKind, Standing, Version
 
-from .base import database
+from .base import database, who_types
 from .registry_files import import_in_words, many
 from .tables import print_rows
 
@@ -56,7 +55,7 @@ def by() -> dict[str, Any]:
     """Now, and who types."""
     from tipstaff import wiring
 
-    return {"at": wiring.now(), "actor": getpass.getuser()}
+    return {"at": wiring.now(), "actor": who_types()}
 
 
 def done(sentence: str, *, as_json: bool, **facts: Any) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import getpass
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tipstaff.words import ImportPreview, Outside
+
+from .base import who_types
 
 
 def import_files_in_order(files: list[Path], *, dry_run: bool, rest: bool, as_json: bool) -> None:
@@ -30,7 +31,7 @@ def import_files_in_order(files: list[Path], *, dry_run: bool, rest: bool, as_js
             preview = _import_one(file, rest=rest)
             if dry_run:
                 preview = replace(preview, applied=False, change=None)
-            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run))
+            typer.echo(json.dumps(asdict(preview)) if as_json else import_in_words(preview, dry_run=dry_run, rest=rest))
             if preview.refused and not rest:
                 raise typer.Exit(1)
             outside = outside if preview.outside is None else preview.outside
@@ -47,7 +48,8 @@ def _import_one(file: Path, *, rest: bool) -> ImportPreview:
         with open(file, encoding="utf-8-sig", newline="") as opened, shown_taking_in(file) as shown:
             return import_registry(
                 shown.read(opened if rest else opened.read().splitlines(keepends=True)), source_name=file.name,
-                at=wiring.now(), actor=getpass.getuser(), rest=rest, progress=shown.take_in,
+                at=wiring.now(), actor=who_types(), rest=rest, progress=shown.take_in,
+                editions=wiring.editions(),
             )  # fmt: skip
     except (OSError, UnicodeDecodeError) as why:
         refuse(file, why)
@@ -68,6 +70,25 @@ _WHY = {
     errno.EISDIR: "it is a folder; name the files in it",
     errno.EACCES: "you may not read it",
 }
+
+
+def without_their_kind(files: list[Path]) -> list[Path]:
+    """The files behind the kind that the first word may name; exit 1 for one whose header is another kind's."""
+    from tipstaff.procedures.admission import ORDER, place_in_order
+
+    kind, *rest = files
+    if kind.exists() or str(kind) not in ORDER:
+        return files
+    if not rest:
+        raise typer.BadParameter(f"Name the files of {kind} to take in.")
+    for file in rest:
+        try:
+            other = file.is_file() and place_in_order(_first_line(file)) != ORDER.index(str(kind))
+        except (OSError, UnicodeDecodeError) as why:
+            refuse(file, why)
+        if other:
+            refuse(file, f"is no file of {kind}: its header fits another kind, or none")
+    return rest
 
 
 def _in_order(files: list[Path]) -> list[Path]:
@@ -93,7 +114,7 @@ def _first_line(file: Path) -> str:
     refuse(file, "is empty; its first line should name the columns")
 
 
-def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
+def import_in_words(preview: ImportPreview, *, dry_run: bool, rest: bool = False) -> str:
     """What a file would change, or did, as lines to read."""
     lines = [f"{preview.source}:{row.line}: {row.why}" for row in preview.refused]
     lines += [f"{preview.source}:{row.line}: kept: {row.why}" for row in preview.kept]
@@ -103,7 +124,7 @@ def import_in_words(preview: ImportPreview, *, dry_run: bool) -> str:
         ask = f"Nothing of it has ended here. To end all of it now: --end-gone {preview.gone_token}"
         lines.append(f"{preview.source}: {ended if preview.ended else ask}")
     counts = f"{preview.added} new, {preview.changed} changed, {preview.unchanged} unchanged"
-    if preview.refused and (dry_run or not preview.applied):
+    if preview.refused and not rest and (dry_run or not preview.applied):
         lines.append(f"{preview.source}: nothing is taken in, because of {many(len(preview.refused), 'bad row')}.")
     elif dry_run and preview.rows:
         lines += [f"  {change}" for change in preview.changes]

@@ -1,6 +1,5 @@
 """`tipstaff sightings`: hand in what your own sensors measured, and see what became of it."""
 
-import getpass
 import json
 import sys
 from dataclasses import asdict
@@ -11,7 +10,7 @@ import typer
 
 from tipstaff.words import Disposition, Measured
 
-from .base import database
+from .base import database, who_types
 from .registry_files import many, refuse
 from .tables import print_rows
 
@@ -38,7 +37,7 @@ def import_(
         from tipstaff.procedures.sighting import NotTelemetry, take
 
         try:
-            taken = take(raw, sensor=sensor, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser())
+            taken = take(raw, sensor=sensor, desk=wiring.desk(), at=wiring.now(), actor=who_types())
         except NotTelemetry as why:
             refuse(Path(file), f"is not taken in: {str(why).rstrip('.')}")
     if as_json:

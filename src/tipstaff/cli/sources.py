@@ -1,6 +1,5 @@
 """What `tipstaff registry import KIND FILE...` does for logs, and `tipstaff registry sources`."""
 
-import getpass
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from tipstaff.words import SourceLoad
 
-from .base import database
+from .base import database, who_types
 from .registry_changes import instant
 from .registry_files import refuse, shown_taking_in
 from .tables import print_rows
@@ -135,7 +134,7 @@ def flows(
         from tipstaff.attribution.operations import forget_flows, merge_flows
         from tipstaff.attribution.queries import flows_kept, flows_spoilt
 
-        at, actor = wiring.now(), getpass.getuser()
+        at, actor = wiring.now(), who_types()
         if before is not None:
             typer.echo(f"{forget_flows(before=before, at=at, actor=actor)} flows are forgotten", err=as_json)
         kept = flows_kept()
@@ -186,7 +185,7 @@ def take_readings_out(
         from tipstaff.attribution.operations import NoSuchReading, take_out
 
         try:
-            found = take_out(numbers, why=why, at=wiring.now(), actor=getpass.getuser(), dry_run=dry_run)
+            found = take_out(numbers, why=why, at=wiring.now(), actor=who_types(), dry_run=dry_run)
         except NoSuchReading as wrong:
             typer.echo(f"tipstaff: {wrong}", err=True)
             raise typer.Exit(1) from wrong

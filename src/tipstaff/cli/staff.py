@@ -1,13 +1,12 @@
 """`tipstaff login-link`, `mailbox-probe` and `check`."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from tipstaff.words import STAFF_ROLES, Role
 
-from .base import check_folder, check_parts, database, doubt_of_folder, read_settings
+from .base import check_folder, check_parts, database, doubt_of_folder, read_settings, who_types
 
 
 def login_link(
@@ -66,9 +65,7 @@ def mailbox_probe() -> None:
         from tipstaff.procedures.mailbox_probe import probe
 
         host = settings.mail_in.host if settings.mail_in.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104 - compared only
-        taken, said = probe(
-            host, settings.mail_in.smtp_port, desk=wiring.desk(), at=wiring.now(), actor=getpass.getuser()
-        )
+        taken, said = probe(host, settings.mail_in.smtp_port, desk=wiring.desk(), at=wiring.now(), actor=who_types())
     typer.echo(f"{host}:{settings.mail_in.smtp_port}: {said}")
     if not taken:
         raise typer.Exit(1)

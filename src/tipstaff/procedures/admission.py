@@ -5,6 +5,7 @@ Nothing here decides about anybody. Vetting says what it saw and why it matters;
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from itertools import chain
@@ -17,7 +18,7 @@ from tipstaff.ledger.operations import record
 from tipstaff.policy import Edition
 from tipstaff.registry import operations as registry
 from tipstaff.registry import queries
-from tipstaff.registry.imports import place_in_order
+from tipstaff.registry.imports import ORDER, Sheet, place_in_order
 from tipstaff.registry.late_use import Period, late_use
 from tipstaff.registry.names import NotInItsForm, plain_name
 from tipstaff.registry.vetting import LISTED, vet, vet_against_lists, weightiest_first
@@ -26,6 +27,7 @@ from tipstaff.words import (
     Admission,
     AdmissionState,
     ConcernKind,
+    Holding,
     ImportPreview,
     LateUse,
     ListKind,
@@ -43,7 +45,7 @@ from .books import REGISTERS, order_was_decided, used_after_end
 from .desk import Desk
 
 __all__ = [
-    "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide", "import_registry", "load_list",
+    "ORDER", "BadUse", "NotRefused", "OwnRefusal", "confirm_refusal", "decide", "import_registry", "load_list",
     "note_announcements", "note_log_ins", "note_traffic", "note_use", "place_in_order", "read_use", "tried_out",
     "vet_all", "vet_changed", "vet_customer", "vet_customers",
 ]  # fmt: skip
@@ -260,13 +262,13 @@ def load_list(kind: ListKind, lines: Iterable[str], *, file_name: str, at: datet
 
 def import_registry(
     lines: Iterable[str], *, source_name: str, at: datetime, actor: str, dry_run: bool = False, rest: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None, editions: Sequence[Edition] | None = None,
 ) -> ImportPreview:  # fmt: skip
     """Take in a file; with `dry_run`, only say what it would change. New and changed customers are vetted.
 
     It is a CSV file of the registry, or what a regional internet registry publishes: RPSL objects, ARIN's records or
     delegated-extended statistics. With `rest`, bad rows are told by line and the good ones taken in. `progress` is
-    called with how many rows more have been taken in or refused.
+    called with how many rows more have been taken in or refused. Where `editions` are said, nobody accepted another.
     """
     lines = iter(lines)
     begun, first = [], ""
@@ -277,17 +279,29 @@ def import_registry(
             break
     whole = chain(begun, lines)
     if looks_published(first):
-        sheet = read_published(whole, source_name=source_name, at=at, holder_of=_holder_of)
+        sheet = _resellers_alone(read_published(whole, source_name=source_name, at=at, holder_of=_holder_of))
         preview = registry.take_in(
             sheet, at=at, actor=actor, origin=Origin.WHOIS, dry_run=dry_run, rest=rest, progress=progress
         )
     else:
         preview = registry.import_csv(
-            whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest, progress=progress
-        )
+            whole, source_name=source_name, at=at, actor=actor, dry_run=dry_run, rest=rest, progress=progress,
+            editions=None if editions is None else {one.id for one in editions},
+        )  # fmt: skip
     if preview.applied:
         vet_changed(preview.change, at=at, actor=actor)
     return preview
+
+
+def _resellers_alone(sheet: Sheet) -> Sheet:
+    """What is published says that a holder may assign its space on; whoever is no reseller holds it for itself."""
+    keys = {v.customer for line in sheet.lines if isinstance(v := line.value, Holding) and v.tier is Tier.RESELLER}
+    resellers = {key for key in keys if key and (found := queries.get_customer(key)) and found.is_reseller}
+    return replace(sheet, lines=tuple(
+        replace(line, value=replace(v, tier=Tier.CUSTOMER))
+        if isinstance(v := line.value, Holding) and v.tier is Tier.RESELLER and v.customer not in resellers else line
+        for line in sheet.lines
+    ))  # fmt: skip
 
 
 @contextmanager

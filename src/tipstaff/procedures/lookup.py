@@ -92,7 +92,7 @@ def who_held(
         unread=known.unread,
         records_begin_at=known.records_begin_at,
     )
-    if answer.customer not in known.direct:
+    if answer.customer not in known.direct or _resold(answer):
         (answer,) = _stopped_at_resellers([answer])
     return answer
 
@@ -164,15 +164,41 @@ def who_held_them(asked: Sequence[Asked], *, received_at: datetime) -> list[Attr
 
 
 def _stopped_at_resellers(answers: list[Attribution]) -> list[Attribution]:
-    above = accounts_over({a.customer for a in answers if a.customer is not None})
-    return [stopped_at_reseller(a, above) for a in answers] if above else answers
+    named = [a for a in answers if a.customer is not None]
+    above = accounts_over({key for a in named for key in (a.customer, *_resold(a)) if key is not None})
+    return [stopped_at_reseller(a, above) for a in answers] if above or any(map(_resold, named)) else answers
+
+
+def _resold(answer: Attribution) -> frozenset[str]:
+    """Who has something of the space of the reseller whom an answer names: by the registry, or by a log."""
+    if not any(h.tier is Tier.RESELLER for h in answer.proof):
+        return frozenset()
+    earliest, latest = answer.earliest, answer.latest
+    assert earliest is not None, "there are rows only of a window"
+    assert latest is not None, "there are rows only of a window"
+    held = {h.customer for h in answer.proof if h.tier is Tier.CUSTOMER and h.customer is not None}
+    spoken = {
+        i.customer
+        for i in answer.identities
+        if (i.since is None or i.since <= latest) and (i.until is None or i.until > earliest)
+    }
+    return frozenset((held | spoken) - {answer.customer})
 
 
 def stopped_at_reseller(answer: Attribution, above: Mapping[str, Sequence[Above]]) -> Attribution:
     """With the account that has the contract with the operator in the place of one below it, as it was then: a customer
-    of a reseller may hold addresses in the registry that the reseller does not."""
+    of a reseller may hold addresses in the registry that the reseller does not. A reseller's row lies over those of its
+    own customers only: over somebody else's it contradicts them, and nobody is named."""
     named = answer.customer
-    if named is None or named not in above:
+    if named is None:
+        return answer
+    for below in _resold(answer):
+        if not _tops(answer, below, above) <= _tops(answer, named, above):
+            return replace(
+                answer, grade=Grade.CONTRADICTED, reason=AttributionReason.SOURCES_DISAGREE, customer=None,
+                service=None, downstream=None,
+            )  # fmt: skip
+    if named not in above:
         return answer
     assert answer.earliest is not None, "whoever is named was so in a window"
     assert answer.latest is not None, "whoever is named was so in a window"
@@ -186,6 +212,13 @@ def stopped_at_reseller(answer: Attribution, above: Mapping[str, Sequence[Above]
         )  # fmt: skip
     reason = AttributionReason.ONE_RESELLER if answer.grade is Grade.CONFIRMED else answer.reason
     return replace(answer, reason=reason, customer=tops.pop(), service=None, downstream=answer.downstream or named)
+
+
+def _tops(answer: Attribution, account: str, above: Mapping[str, Sequence[Above]]) -> set[str]:
+    """Who had the contract with us for an account at some instant of the answer's window."""
+    assert answer.earliest is not None, "whoever is named was so in a window"
+    assert answer.latest is not None, "whoever is named was so in a window"
+    return tops_of(above.get(account, ()), since=answer.earliest, until=answer.latest) or {account}
 
 
 def tops_of(steps: Iterable[Above], *, since: datetime, until: datetime) -> set[str]:

@@ -36,6 +36,7 @@ from .models import (
     UserRow,
 )
 from .refusals import AlreadyUndone, ChangedSince, NoSuchChange, UndoingRefused
+from .rows import letter_key
 
 KEPT: tuple[type[models.Model], ...] = (
     CustomerRow,
@@ -144,6 +145,7 @@ def undo(key: str, *, at: datetime, actor: str, why: str) -> str:
         raise AlreadyUndone(f"{key} was undone by {key_of(target.undone_by)}")
     for model in KEPT:
         _refuse_what_changed_since(model, target.pk)
+    _refuse_a_letter_in_use(target.pk)
     with change(at=at, actor=actor, source=f"undoing of {key}") as draft:
         try:
             with connection.cursor() as cursor, transaction.atomic(), versions_stay():
@@ -247,6 +249,24 @@ def _refuse_what_changed_since(model: type[models.Model], id: int) -> None:
     if later is not None:
         by = f"; undo {key_of(later[1])} first" if later[1] is not None else ""
         raise ChangedSince(f"{later[0]} was changed again after {key_of(id)}{by}")
+
+
+def transferred_by(letter: str) -> str:
+    """What a holding that was transferred by a letter has as its source; by it the letter is found in use."""
+    return f"transfer by {letter}"
+
+
+def _refuse_a_letter_in_use(id: int) -> None:
+    """A letter of authority stays on file while addresses are held by it, were they given back since or not."""
+    for letter in LetterRow.objects.filter(models.Q(change=id) | models.Q(restored_from=id)):
+        name = letter_key(letter.pk)
+        moved = HoldingRow.objects.filter(source=transferred_by(name)).exclude(change=id).first()
+        if moved is not None:
+            by = f"; undo {key_of(moved.change)} first" if moved.change is not None else ""
+            raise UndoingRefused(
+                f"{key_of(id)} can't be undone: by {name}, which it filed, {moved.prefix} went to "
+                f"{moved.customer_id}{by}"
+            )
 
 
 def _take_away(cursor: Any, model: type[models.Model], id: int) -> int:

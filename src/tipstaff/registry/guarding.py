@@ -37,6 +37,14 @@ def refuse_foreign(pairs: Iterable[tuple[str | None, str | None]]) -> None:
         )
 
 
+def no_resellers(customers: Iterable[str | None]) -> dict[str, str]:
+    """Which of these accounts are no resellers, with why none of them holds as one: a reseller's row lies over those of
+    its customers, so that of anybody else would hide who holds the addresses."""
+    keys = {customer for customer in customers if customer is not None}
+    known = CustomerRow.objects.filter(key__in=keys, is_reseller=True).values_list("key", flat=True)
+    return {key: f"{key} is no reseller, so it holds nothing in the tier reseller" for key in sorted(keys - set(known))}
+
+
 def foreign(pairs: Iterable[tuple[str | None, str | None]]) -> dict[tuple[str | None, str | None], str]:
     """Which of these customers and services don't exist or don't belong together, with why."""
     pairs = set(pairs)

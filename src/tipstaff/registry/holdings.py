@@ -14,8 +14,8 @@ from tipstaff.ledger.operations import record
 from tipstaff.words import Holding, HoldingKind, LetterOfAuthority, Origin, Tier, require_aware
 
 from . import staging
-from .changes import change
-from .guarding import Overlap, foreign, refusals_told_apart, refuse_foreign
+from .changes import change, transferred_by
+from .guarding import Overlap, foreign, no_resellers, refusals_told_apart, refuse_foreign
 from .imports import why_no_holding
 from .models import CustomerRow, HoldingRow, LetterRow, SiteRow
 from .names import plain_host_name
@@ -62,6 +62,8 @@ def hold(
     _refuse_what_is_none(holding)
     with change(at=at, actor=actor, origin=origin, source=source) as draft:
         refuse_foreign([(customer, service)])
+        for why in no_resellers([customer] if tier is Tier.RESELLER else []).values():
+            raise NotAHolding(why)
         for key, end in service_ends([service] if service is not None else []).items():
             if holding.held_until is None or holding.held_until > end:
                 raise NotAHolding(staging.ended_words(key, end))
@@ -100,6 +102,8 @@ def add_holdings(rows: Iterable[Holding], *, at: datetime, actor: str, origin: O
         pairs = staging.staged_pairs()
         for why in foreign(pairs).values():
             raise UnknownKey(why)
+        for why in no_resellers(staging.staged_resellers()).values():
+            raise NotAHolding(why)
         for why in moved_without_a_letter().values():
             raise TransferNeedsALetter(why)
         try:
@@ -231,7 +235,7 @@ def transfer_holding(
         end_holding(key, held_until=since, at=at, actor=actor)
         new = hold(
             tier=old.tier, kind=old.kind, prefix=old.prefix, held_from=since, held_until=old.held_until, customer=to,
-            service=service, port_first=old.port_first, port_last=old.port_last, source=f"transfer by {letter}", at=at,
+            service=service, port_first=old.port_first, port_last=old.port_last, source=transferred_by(letter), at=at,
             actor=actor,
         )  # fmt: skip
         draft.tell(f"transferred by {letter}: {old.prefix} from {old.customer} to {to}", old.customer, to)

@@ -91,6 +91,13 @@ def staged_pairs() -> list[tuple[str | None, str | None]]:
         return [(customer, service) for customer, service in cursor.fetchall()]
 
 
+def staged_resellers() -> list[str]:
+    """The customers for whom staged rows of the tier reseller are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT customer_id FROM registry_staging WHERE tier = 'reseller'")
+        return [customer for (customer,) in cursor.fetchall()]
+
+
 def insert_staged(*, known_from: datetime, change: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [known_from, change])
@@ -191,13 +198,23 @@ def drop_what_persons_set() -> list[Kept]:
 _CUT_SHORT = """
     SELECT FROM registry_pastrow p WHERE p.kept_table = 'registry_holdingrow' AND p.kept_key = h.id::text
         AND coalesce(upper((p.body ->> 'during')::tstzrange), 'infinity') > lower(s.during)
+        -- The day counts from the end, and from when the end was told: nobody makes it pass by stating an older one.
+        AND greatest(upper(h.during), p.known_until) > lower(s.during) - %s::interval
 """
+_RELATED = """
+    WITH RECURSIVE above (below, key, top) AS (
+        SELECT c.key, c.key, c.reseller_id FROM registry_customerrow c WHERE c.key IN (h.customer_id, s.customer_id)
+        UNION SELECT a.below, c.key, c.reseller_id FROM above a JOIN registry_customerrow c ON c.key = a.top)
+    SELECT FROM above a WHERE a.below <> a.key AND a.key IN (h.customer_id, s.customer_id)
+"""
+"""Whether one of the two stands above the other."""
 _MOVED = f"""
     SELECT {_STAGED}, {HOLDING_COLUMNS} FROM {{new}} s JOIN registry_holdingrow h
         ON h.span && registry_span(s.prefix) AND h.prefix && s.prefix AND h.ports && s.ports
-            AND h.tier = s.tier AND h.customer_id <> s.customer_id
-            AND upper(h.during) <= lower(s.during) AND upper(h.during) > lower(s.during) - %s::interval
+            AND h.customer_id <> s.customer_id AND upper(h.during) <= lower(s.during)
     WHERE (h.kind IN ('static', 'delegated') OR s.kind IN ('static', 'delegated')) AND EXISTS ({_CUT_SHORT})
+        -- What a reseller holds and what those below hold lie over each other; that is no move between them.
+        AND (h.tier = s.tier OR NOT EXISTS ({_RELATED}))
         -- The end of a service or of a contract gives its addresses back.
         AND NOT EXISTS (SELECT FROM registry_servicerow v WHERE v.key = h.service_id AND v.ended_at <= upper(h.during))
         AND NOT EXISTS (SELECT FROM registry_standingrow t WHERE t.customer_id = h.customer_id

@@ -1,6 +1,6 @@
 """Files into the registry: whole or not at all, or all that is good of them. Private to this room."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,12 +18,13 @@ from tipstaff.words import (
     Resource,
     Service,
     Site,
+    Tier,
 )
 
 from . import staging
 from .changes import Draft, change
 from .columns import Contact
-from .guarding import Overlap, foreign, refusals_told_apart
+from .guarding import Overlap, foreign, no_resellers, refusals_told_apart
 from .holdings import ANALYZE_FROM_ROWS, OVERLAPS_TOLD_MAX, moved_without_a_letter
 from .imports import Line, Sheet, Value, read_sheet, read_sheets
 from .leaving_out import completed
@@ -57,17 +58,30 @@ def import_csv(
     dry_run: bool = False,
     rest: bool = False,
     progress: Progress = lambda _: None,
+    editions: Container[str] | None = None,
 ) -> ImportPreview:
     """Take in a CSV file: all of it, or with one bad row nothing; with `rest`, all of it but its bad rows.
 
     The header says what it holds; `imports.py` lists the columns. The same file again changes nothing, so one that
-    was cut off is simply imported again. With `rest` a long file goes in piece by piece.
+    was cut off is simply imported again. With `rest` a long file goes in piece by piece. Where `editions` of the policy
+    are said, an acceptance of another is a bad row.
     """
     if not rest:
         sheet = read_sheet(lines, source_name=source_name)
-        return take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, progress=progress)
+        return take_in(
+            sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, progress=progress, editions=editions
+        )
     pieces = [
-        take_in(sheet, at=at, actor=actor, origin=Origin.IMPORT, dry_run=dry_run, rest=True, progress=progress)
+        take_in(
+            sheet,
+            at=at,
+            actor=actor,
+            origin=Origin.IMPORT,
+            dry_run=dry_run,
+            rest=True,
+            progress=progress,
+            editions=editions,
+        )
         for sheet in read_sheets(lines, source_name=source_name, rows_max=PIECE_ROWS)
     ]
     return joined(pieces)
@@ -101,7 +115,7 @@ def joined(pieces: list[ImportPreview]) -> ImportPreview:
 
 def take_in(
     sheet: Sheet, *, at: datetime, actor: str, origin: Origin, dry_run: bool = False, rest: bool = False,
-    progress: Progress = lambda _: None,
+    progress: Progress = lambda _: None, editions: Container[str] | None = None,
 ) -> ImportPreview:  # fmt: skip
     """Take in what was read from a file or another system."""
     tally = _Tally()
@@ -110,7 +124,7 @@ def take_in(
         sheet = replace(sheet, lines=tuple(_dated(line) if line.undated else line for line in sheet.lines))
     with transaction.atomic(), change(at=at, actor=actor, origin=origin, source=sheet.source) as draft:
         with transaction.atomic():
-            _take_in_one_by_one(sheet, tally, at=at, actor=actor, origin=origin, progress=progress)
+            _take_in_one_by_one(sheet, tally, at=at, actor=actor, origin=origin, progress=progress, editions=editions)
             held = [line for line in sheet.lines if isinstance(line.value, Holding)]
             if held and (rest or not tally.refused):
                 _take_in_holdings(held, tally, draft, rest=rest)
@@ -196,8 +210,9 @@ class _Tally:
 
 
 def _take_in_one_by_one(
-    sheet: Sheet, tally: _Tally, *, at: datetime, actor: str, origin: Origin, progress: Progress
-) -> None:
+    sheet: Sheet, tally: _Tally, *, at: datetime, actor: str, origin: Origin, progress: Progress,
+    editions: Container[str] | None,
+) -> None:  # fmt: skip
     seen: dict[object, int] = {}
     chains: dict[str, list[Line]] = {}
     for line in _resellers_first(
@@ -216,6 +231,9 @@ def _take_in_one_by_one(
         seen[name] = line.number
         if isinstance(value, Contact):
             chains.setdefault(value.customer, []).append(line)
+            continue
+        if isinstance(value, Acceptance) and editions is not None and value.edition not in editions:
+            tally.refuse(line.number, f"there is no edition {value.edition} of the policy")
             continue
         try:
             with transaction.atomic():
@@ -271,6 +289,13 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
             if not rest:
                 return
             staging.drop_pairs(strangers)
+        if plain := no_resellers(staging.staged_resellers()):
+            wrong = [h for h in holdings if h.tier is Tier.RESELLER and h.customer in plain]
+            for holding in wrong:
+                tally.refuse(line_of[holding.source], plain[str(holding.customer)])
+            if not rest:
+                return
+            staging.drop_sources([holding.source for holding in wrong])
         told = len(tally.changes)
         for kept in staging.drop_what_persons_set() if not draft.by_person else ():
             tally.keep(line_of[kept.new.source], kept.why)
@@ -307,8 +332,10 @@ def _take_in_holdings(lines: list[Line], tally: _Tally, draft: Draft, *, rest: b
     for holding in changed:
         tally.change(in_words(holding))
     tally.added += added
-    if len(tally.changes) == told and tally.unchanged == 0 and not tally.refused and not tally.kept:
-        tally.changes += [f"new: {in_words(holding)}" for holding in holdings[: CHANGES_TOLD_MAX - told]]
+    if len(tally.changes) == told and tally.unchanged == 0:
+        left = {row.line for row in (*tally.refused, *tally.kept)}
+        taken = [holding for holding in holdings if line_of[holding.source] not in left]
+        tally.changes += [f"new: {in_words(holding)}" for holding in taken[: CHANGES_TOLD_MAX - told]]
     if added or changed:
         about = sorted({h.customer for h in holdings if h.customer is not None})
         says = [f"changed: {in_words(h)}" for h in changed[:20]]

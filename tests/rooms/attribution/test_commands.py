@@ -50,6 +50,19 @@ def subscribers(folder: Path) -> Path:
     return file
 
 
+def test_logs_are_not_tried_out_and_nothing_of_them_is_written_then(tmp_path):
+    for kind in ("subscribers", "radius-detail"):
+        for option in ("--dry-run", "--rest"):
+            said = run("registry", "import", option, kind, subscribers(tmp_path), exit_code=2)
+            assert f"{kind} are taken in at once" in said
+    assert run("registry", "changes", "--json").count("crm.csv") == 0
+
+
+def test_questions_of_standard_input_may_begin_with_a_mark_of_their_order():
+    (said,) = run("attribute", "-", text="\ufeffaddress,port,protocol,at\n198.51.100.7,,,\n").splitlines()
+    assert (json.loads(said)["line"], "error" in json.loads(said)) == (2, False)
+
+
 def test_logs_come_in_by_their_kind_and_bad_lines_are_named(tmp_path):
     said = run("registry", "import", "radius-detail", DETAIL)
     assert f"{DETAIL}:71: no User-Name" in said

@@ -70,7 +70,7 @@ def hold(row: Holding) -> None:
 def test_postgresql_refuses_exactly_what_overlaps_and_answers_as_the_oracle(seed, db):
     dice = random.Random(seed)
     for key in CUSTOMERS:
-        operations.add_customer(Customer(key=key, name=key, representative=None), **BY)
+        operations.add_customer(Customer(key=key, name=key, representative=None, is_reseller=True), **BY)
     kept: list[Holding] = []
     for _ in range(250):
         row = random_row(dice)

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import pwd
 import sys
 import threading
 from collections.abc import Iterator
@@ -172,11 +173,46 @@ def test_addresses_are_transferred_by_a_letter_only(tmp_path):
     assert "vlan 100 on sw-1 for acct-2" in run("history", "100", "--kind", "vlan")
 
 
+def test_nobody_accepted_an_edition_that_there_is_not(tmp_path):
+    file = tmp_path / "contracts.csv"
+    file.write_text(
+        "customer,contract,edition,accepted_at\nacct-1,K-7,2026-01,2026-01-05\nacct-2,K-8,2199-01,2026-01-05\n"
+    )
+    said = run("import", str(file), exit_code=1)
+    assert "contracts.csv:3: There is no edition 2199-01 of the policy.\n" in said
+    assert queries.acceptances_of("acct-1") == []
+    run("import", "--rest", str(file))
+    assert [len(queries.acceptances_of(key)) for key in ("acct-1", "acct-2")] == [1, 0]
+
+
+def test_a_kind_may_stand_before_its_files(tmp_path):
+    file = tmp_path / "who.csv"
+    file.write_text("key,name\nacct-5,Example Bakery\n")
+    assert "who.csv is no file of holdings: its header" in run("import", "holdings", str(file), exit_code=1)
+    assert queries.get_customer("acct-5") is None
+    assert "Name the files of customers" in run("import", "customers", exit_code=2)
+    assert "1 row of customers: 1 new" in run("import", "customers", str(file))
+
+
+def test_who_types_is_who_the_process_runs_as(monkeypatch, tmp_path):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    file = tmp_path / "who.csv"
+    file.write_text("key,name\nacct-5,Example Bakery\n")
+    run("import", str(file))
+    assert queries.list_changes(limit=1)[0].actor == pwd.getpwuid(os.getuid()).pw_name
+
+
 def test_the_rest_of_a_file_comes_in_and_its_bad_rows_are_told(tmp_path):
     file = tmp_path / "holdings.csv"
     file.write_text(
         "tier,kind,prefix,held_from,customer\ncustomer,static,198.51.100.7,2026-01-01,acct-404\n"
         "customer,static,198.51.100.8,2026-01-01,acct-1\n"
+    )
+    assert run("import", "--rest", "--dry-run", str(file)) == (
+        "holdings.csv:2: There is no customer acct-404.\n"
+        "  new: 198.51.100.8 for acct-1 from 2026-01-01 00:00 UTC (holdings.csv:3)\n"
+        "holdings.csv: would be 2 rows of holdings: 1 new, 0 changed, 0 unchanged.\n"
     )
     assert run("import", "--rest", str(file)) == (
         "holdings.csv:2: There is no customer acct-404.\n"

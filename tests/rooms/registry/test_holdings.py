@@ -135,9 +135,9 @@ def test_a_holding_that_ended_frees_its_space_from_then_on():
     key = hold("198.51.100.7/32", "acct-1")
     operations.end_holding(key, held_until=day(20), **BY)
     operations.end_holding(key, held_until=day(20), **BY)
-    hold("198.51.100.7/32", "acct-2", held_from=day(21))
+    hold("198.51.100.7/32", "acct-2", held_from=day(70))
     with pytest.raises(HeldTwice):
-        operations.end_holding(key, held_until=day(22), **BY)
+        operations.end_holding(key, held_until=day(71), **BY)
     assert [entry.what for entry in entries_about("acct-1")].count("holding.ended") == 1
 
 
@@ -180,6 +180,22 @@ def test_many_rows_with_an_unknown_customer_are_refused():
     with pytest.raises(UnknownKey):
         operations.add_holdings([row("198.51.100.7/32", "acct-404")], **BY)
     assert operations.add_holdings([], **BY) == 0
+
+
+def test_only_a_reseller_holds_as_one():
+    reseller = {"tier": Tier.RESELLER, "source": "plan.csv:2"}
+    for holder in ("acct-1", "acct-3"):
+        with pytest.raises(NotAHolding, match=f"{holder} is no reseller"):
+            hold("198.51.100.64/29", holder, tier=Tier.RESELLER)
+        with pytest.raises(NotAHolding, match=f"{holder} is no reseller"):
+            operations.add_holdings([row("198.51.100.64/29", holder, **reseller)], **BY)
+    sheet = ["tier,kind,prefix,held_from,customer\n", "reseller,static,198.51.100.64/29,2026-01-01,acct-3\n",
+             "reseller,static,198.51.100.72/29,2026-01-01,acct-9\n"]  # fmt: skip
+    refused = operations.import_csv(sheet, source_name="plan.csv", **BY)
+    assert (refused.applied, [r.line for r in refused.refused]) == (False, [2])
+    assert refused.refused[0].why == "Acct-3 is no reseller, so it holds nothing in the tier reseller."
+    rest = operations.import_csv(sheet, source_name="plan.csv", rest=True, **BY)
+    assert (rest.applied, rest.added, [r.line for r in rest.refused]) == (True, 1, [2])
 
 
 def test_postgresql_itself_refuses_even_a_writer_that_goes_around_the_door():

@@ -92,9 +92,9 @@ class TestTheDoor:
     def test_the_next_holder_is_never_taken_for_the_last(self):
         key = hold("198.51.100.0/29", "acct-1")
         operations.end_holding(key, held_until=day(20), **BY)
-        hold("198.51.100.3/32", "acct-2", held_from=day(25))
-        assert self.note(UsageKind.TRAFFIC, "198.51.100.3", 26) is None
-        assert self.note(UsageKind.TRAFFIC, "198.51.100.4", 26) is not None
+        hold("198.51.100.3/32", "acct-2", held_from=day(70))
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.3", 71) is None
+        assert self.note(UsageKind.TRAFFIC, "198.51.100.4", 71) is not None
 
     def test_a_lease_that_ended_says_nothing(self):
         key = hold("198.51.100.9/32", "acct-1", kind=HoldingKind.LEASE)

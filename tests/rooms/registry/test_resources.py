@@ -16,6 +16,7 @@ from tipstaff.registry.operations import (
     NotTheCustomersService,
     ResourceHeldTwice,
     TransferNeedsALetter,
+    UndoingRefused,
     UnknownKey,
 )
 from tipstaff.words import Customer, HoldingKind, Resource, ResourceKind, Standing, Tier
@@ -267,11 +268,42 @@ def test_by_whatever_way_addresses_are_taken_they_move_only_by_a_letter(tier, wa
     with pytest.raises(TransferNeedsALetter):
         operations.add_holdings([row("198.51.100.8/30", second, source="many", **given)], **BY)
     assert queries.holdings_of(second, at=begins) == []
-    # Given back for a day, or with a letter, or to whoever had them, they are given out.
-    assert hold("198.51.100.8/32", second, **{**given, "held_from": ended + timedelta(days=1)})
+    # Given back for a day since it was told, or with a letter, or to whoever had them, they are given out.
+    assert hold("198.51.100.8/32", second, **{**given, "held_from": NOW + timedelta(days=1)})
     assert hold("198.51.100.9/32", first, **given)
     letter(second)
     assert hold("198.51.100.10/31", second, **given)
+
+
+def test_an_end_told_for_an_earlier_day_does_not_make_a_transfer_of_it():
+    key = hold("198.51.100.8/29", "acct-1")
+    operations.end_holding(key, held_until=NOW - timedelta(days=2), **BY)
+    for since in (NOW - timedelta(days=1), NOW, NOW + timedelta(hours=23)):
+        with pytest.raises(TransferNeedsALetter):
+            hold("198.51.100.8/29", "acct-2", held_from=since)
+        with pytest.raises(TransferNeedsALetter):  # Nor another tier.
+            hold("198.51.100.8/29", "acct-9", tier=Tier.RESELLER, held_from=since)
+    assert hold("198.51.100.8/29", "acct-2", held_from=NOW + timedelta(days=1))
+
+
+def test_between_a_reseller_and_those_below_nothing_moves():
+    key = hold("198.51.100.8/29", "acct-3")
+    operations.end_holding(key, held_until=day(20), **BY)
+    assert hold("198.51.100.8/29", "acct-9", tier=Tier.RESELLER, held_from=day(20))
+
+
+def test_a_letter_by_which_addresses_were_transferred_is_not_undone():
+    key = hold("198.51.100.8/29", "acct-1")
+    letter()
+    filed = queries.list_changes(limit=1)[0].key
+    operations.transfer_holding(key, to="acct-2", since=NOW, **BY)
+    moved = queries.list_changes(limit=1)[0].key
+    with pytest.raises(UndoingRefused, match=rf"by LOA-\d+, which it filed, .* went to acct-2; undo {moved} first"):
+        operations.undo(filed, why="a slip", **BY)
+    assert queries.letters_of_authority("acct-2")
+    operations.undo(moved, why="a slip", **BY)
+    operations.undo(filed, why="a slip", **BY)
+    assert not queries.letters_of_authority("acct-2")
 
 
 def test_what_ended_as_agreed_or_with_its_service_was_taken_from_nobody():

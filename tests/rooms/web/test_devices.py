@@ -118,6 +118,22 @@ def state_of(key: str) -> MeasureState:
     return found.state
 
 
+def test_what_a_guard_refuses_is_said_with_why(edge: MemoryTwin, at: datetime) -> None:
+    theirs(7, at=at)
+    good, refused = planned(7, at=at), planned(1, at=at)
+    (told,) = rows("apply", exit_code=1)
+    measure = queries.get_measure(refused)
+    assert measure is not None
+    assert measure.proof_detail
+    assert told["refused"] == [refused]
+    again = planned(1, at=at)
+    said = run("apply", exit_code=1)
+    assert "1 refused" in said
+    assert f"  refuse {again}  {measure.proof_detail}" in said
+    assert state_of(good) is MeasureState.IN_FORCE
+    assert "refused" not in run("apply"), "it is said once"
+
+
 def test_what_is_wanted_tried_and_done_can_be_followed_at_a_terminal(edge: MemoryTwin, at: datetime) -> None:
     theirs(7, at=at)
     key = planned(7, at=at)
@@ -214,7 +230,7 @@ def test_what_is_somebody_elses_by_now_is_not_sent(edge: MemoryTwin, at: datetim
     dry = run("apply", "--dry-run")
     assert f"apply  {key}" in dry
     assert f"refuse {former}  acct-8 does not hold 192.0.2.8/32 now." in dry
-    run("apply")
+    run("apply", exit_code=1)
     assert [state_of(each) for each in (key, former)] == [MeasureState.IN_FORCE, MeasureState.FAILED]
 
 

@@ -449,7 +449,9 @@ def import_file(
     except UnicodeDecodeError:
         raise HttpError(422, "The file is not UTF-8 text.") from None
     name = (file.name or "upload")[:100]
-    preview = admission.import_registry(lines, source_name=name, dry_run=dry_run, rest=rest, **by)
+    preview = admission.import_registry(
+        lines, source_name=name, dry_run=dry_run, rest=rest, editions=wiring.editions(), **by
+    )
     return {
         **{f: getattr(preview, f) for f in ("kind", "rows", "added", "changed", "unchanged", "applied", "change")},
         "changes": list(preview.changes),

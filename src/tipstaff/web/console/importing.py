@@ -30,7 +30,7 @@ def import_file(request: StaffRequest) -> HttpResponse:
     rest, sure = "rest" in request.POST, request.POST.get("do") == "take"
     preview = import_registry(
         text.splitlines(keepends=True), source_name=name, at=wiring.now(), actor=request.user.get_username(),
-        dry_run=not sure, rest=rest,
+        dry_run=not sure, rest=rest, editions=wiring.editions(),
     )  # fmt: skip
     if sure and preview.applied:
         messages.success(
