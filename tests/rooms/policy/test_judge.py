@@ -14,6 +14,7 @@ from tipstaff.policy import clauses as clauses_module
 from tipstaff.policy.clauses import Actor, Clause, Edition, Opens
 from tipstaff.policy.editions import shipped_editions
 from tipstaff.policy.judge import judge
+from tipstaff.policy.strikes import Escalation, Repeats
 from tipstaff.words import (
     SEALED_TYPES,
     XARF_TYPES,
@@ -30,6 +31,8 @@ from tipstaff.words import (
     NoticePosture,
     Reason,
     Role,
+    Rung,
+    Scope,
     Verdict,
 )
 
@@ -353,3 +356,16 @@ def test_who_a_customer_is_stays_counsels_under_whatever_row_it_is_filed() -> No
         cited="way.identify_user",
     )  # fmt: skip
     assert (verdict.reason, verdict.decides) == (Reason.NO_CLAUSE, Role.COUNSEL)
+
+
+def test_a_step_takes_nothing_away_that_an_earlier_one_adds() -> None:
+    hold, stop = Rung(scope=Scope.SERVICE, degree=Degree.HOLD), Rung(scope=Scope.ACCOUNT, degree=Degree.SUSPEND)
+    repeats = Repeats(group="mail", lifetime=timedelta(days=365), steps=(
+        Escalation(strikes=1, decides=Role.LEAD, answer_within=timedelta(hours=6), adds=(stop,)),
+        Escalation(strikes=3, adds=(hold,)),
+    ))  # fmt: skip
+    assert repeats.step(0) is None
+    assert repeats.step(2) == repeats.steps[0]
+    assert repeats.step(3) == Escalation(
+        strikes=3, decides=Role.LEAD, answer_within=timedelta(hours=6), adds=(stop, hold)
+    )
