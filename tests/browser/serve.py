@@ -56,20 +56,20 @@ Path(os.environ["TIPSTAFF_CONFIG"]).write_text(SETTINGS, encoding="utf-8")
 django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402 - Django must be set up first
-from django.core.management import call_command  # noqa: E402
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.http import QueryDict  # noqa: E402
+from django.core.management import call_command  # noqa: E402 - Django must be set up first
+from django.core.wsgi import get_wsgi_application  # noqa: E402 - Django must be set up first
+from django.http import QueryDict  # noqa: E402 - Django must be set up first
 
-from tipstaff import wiring  # noqa: E402
-from tipstaff.config import DeviceConfig  # noqa: E402
-from tipstaff.policy import edition_files, edition_folders  # noqa: E402
+from tipstaff import wiring  # noqa: E402 - Django must be set up first
+from tipstaff.config import DeviceConfig  # noqa: E402 - Django must be set up first
+from tipstaff.policy import edition_files, edition_folders  # noqa: E402 - Django must be set up first
 from tipstaff.procedures import editions, hooks, replays, sighting  # noqa: E402 - Django must be set up first
 from tipstaff.procedures.replaying import PAST  # noqa: E402 - Django must be set up first
-from tipstaff.web.console.filters import propose  # noqa: E402
-from tipstaff.web.console.legal import take  # noqa: E402
-from tipstaff.web.roles import give_roles  # noqa: E402
-from tipstaff.webhooks.models import WebhookRow  # noqa: E402
-from tipstaff.words import Role  # noqa: E402
+from tipstaff.web.console.filters import propose  # noqa: E402 - Django must be set up first
+from tipstaff.web.console.legal import take  # noqa: E402 - Django must be set up first
+from tipstaff.web.roles import give_roles  # noqa: E402 - Django must be set up first
+from tipstaff.webhooks.models import WebhookRow  # noqa: E402 - Django must be set up first
+from tipstaff.words import Role  # noqa: E402 - Django must be set up first
 
 FEWER = frozenset(
     [

@@ -549,7 +549,7 @@ def test_a_change_of_mind_between_plan_and_intent_is_seen(fence: Fence) -> None:
     key = planned()
 
     class Slow(MemoryTwin):
-        def observe(self, **when: object) -> object:  # type: ignore[override]
+        def observe(self, **when: object) -> object:  # type: ignore[override]  # the client takes more than it needs
             seen = super().observe(**when)  # type: ignore[arg-type]
             operations.want_lifted(key, why="Fixed.", at=NOON, actor="worker")
             return seen
