@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.live.moving_in import CUSTOMERS, network_of  # noqa: E402 - found by the line above
-from tests.live.running import Desk, clean_environment, hand_over, run_python, until  # noqa: E402 - Django must be set up first
-from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402 - Django must be set up first
-from tipstaff.testing.story.mail import (  # noqa: E402 - Django must be set up first
+from tests.live.running import Desk, clean_environment, hand_over, run_python, until  # noqa: E402 - found by the line above
+from tipstaff.host.postgres import EmbeddedPostgres  # noqa: E402 - found by the line above
+from tipstaff.testing.story.mail import (  # noqa: E402 - found by the line above
     arf,
     mail,
     rfc3339,
@@ -37,7 +37,7 @@ from tipstaff.testing.story.mail import (  # noqa: E402 - Django must be set up 
     xarf_evidence,
     xarf_mail,
 )
-from tipstaff.testing.story.reporters import Reporting  # noqa: E402 - Django must be set up first
+from tipstaff.testing.story.reporters import Reporting  # noqa: E402 - found by the line above
 
 
 def main() -> None:
